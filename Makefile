@@ -1,0 +1,30 @@
+# make install   the environment in .venv, everything pinned
+# make demo      the main job: derive, draw, train on real digits, report (report/index.html)
+# make test      format, types, import contracts, docstring examples, tests
+# make docs      the demo again, and from it the tables and pictures of README and docs
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: install demo test docs
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[training,dev]'
+	touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/corrector demo --output report
+
+test: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -n 2
+
+docs: demo
+	$(BIN)/python docs/refresh.py report

@@ -1,0 +1,12 @@
+from .basin import Basins as Basins
+from .basin import basins as basins
+from .certificate import Certificate as Certificate
+from .certificate import certify as certify
+from .fixedpoint import FixedPoint as FixedPoint
+from .fixedpoint import fixed_points as fixed_points
+from .iteration import Solution as Solution
+from .iteration import Status as Status
+from .iteration import iterate as iterate
+from .strategies import idempotents as idempotents
+from .strategies import near_idempotents as near_idempotents
+from .verification import assert_idempotent as assert_idempotent

@@ -1,0 +1,223 @@
+"""`corrector fixed-points`, `basins`, `iterate` and `certify`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from corrector import Corrector
+
+
+def _which_corrector(command: Callable[..., None]) -> Callable[..., None]:
+    """The options --order and --alphas, of which a command takes one."""
+    command = click.option("--order", type=int, help="The smoothstep of this order.  [default: 1]")(command)
+    return click.option("--alphas", help="Or any polynomial, by α₁,α₂,…: 0,3,-2 or 0,7/2,-3,1/2.")(command)
+
+
+_relaxation = click.option(
+    "--relaxation",
+    default="1",
+    show_default=True,
+    help="Weight γ of the new iterate: 1, 0.5 or 1/3.",
+)
+_json = click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+_matrix = click.argument("matrix", type=click.Path(dir_okay=False, path_type=Path))
+
+
+@click.command("fixed-points")
+@_which_corrector
+@_relaxation
+@_json
+def fixed_points(order: int | None, alphas: str | None, relaxation: str, style: str) -> None:
+    """Print the fixed points of a corrector and how each attracts or repels."""
+    from .fixedpoint import fixed_points as find
+
+    g, gamma = _corrector(order, alphas), _fraction("--relaxation", relaxation)
+    points = find(g, gamma)
+    if style == "json":
+        rows = [
+            {
+                "value": [p.value.real, p.value.imag],
+                "exact": None if p.exact is None else str(p.exact),
+                "multiplicity": p.multiplicity,
+                "multiplier": [p.multiplier.real, p.multiplier.imag],
+                "kind": p.kind,
+            }
+            for p in points
+        ]
+        click.echo(
+            json.dumps(
+                {
+                    "corrector": [str(a) for a in g.alphas],
+                    "relaxation": str(gamma),
+                    "fixed_points": rows,
+                },
+                indent=2,
+            )
+        )
+        return
+    click.echo(f"g(x) = {g}, relaxation {gamma}")
+    click.echo(f"{'fixed point':>28}  {'multiplicity':>12}  {'multiplier':>24}  kind")
+    for p in points:
+        value = _number(p.value) if p.exact is None else str(p.exact)
+        click.echo(f"{value:>28}  {p.multiplicity:>12}  {_number(p.multiplier):>24}  {p.kind}")
+
+
+@click.command()
+@_which_corrector
+@_relaxation
+@click.option(
+    "--extent",
+    nargs=4,
+    type=float,
+    default=(-1, 2, -1.5, 1.5),
+    show_default=True,
+    help="Left, right, bottom, top.",
+)
+@click.option("--resolution", default=1024, show_default=True, help="Pixels along the longer side.")
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The picture: .png, .pdf or .svg.",
+)
+def basins(
+    order: int | None,
+    alphas: str | None,
+    relaxation: str,
+    extent: tuple[float, float, float, float],
+    resolution: int,
+    output: Path,
+) -> None:
+    """Draw which fixed point each complex number goes to."""
+    from corrector.files import whole_file
+
+    from .basin import basins as sample
+    from .plotting import save_basins as save
+
+    if output.suffix not in (".png", ".pdf", ".svg"):
+        raise click.BadParameter(
+            f"expected a name ending in .png, .pdf or .svg; got {output.name}",
+            param_hint="--output",
+        )
+    found = sample(_corrector(order, alphas), _fraction("--relaxation", relaxation), extent, resolution)
+    with whole_file(output) as draft:
+        save(found, draft)
+    click.echo(f"{found}\nwritten to {output}")
+
+
+@click.command()
+@_matrix
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write the projector (.npy).",
+)
+@_which_corrector
+@_relaxation
+@click.option("--max-steps", default=100, show_default=True)
+@click.pass_context
+def iterate(
+    context: click.Context,
+    matrix: Path,
+    output: Path,
+    order: int | None,
+    alphas: str | None,
+    relaxation: str,
+    max_steps: int,
+) -> None:
+    """Iterate a corrector on the matrix in a .npy file until it is idempotent.
+
+    Writes the projector only if the iteration converged; else ends with exit status 1.
+    """
+    import numpy as np
+
+    from corrector.files import whole_file
+
+    from .iteration import iterate as run
+
+    if output.suffix != ".npy":
+        raise click.BadParameter(f"expected a name ending in .npy; got {output.name}", param_hint="--output")
+    solution = run(
+        _load(matrix),
+        _corrector(order, alphas),
+        float(_fraction("--relaxation", relaxation)),
+        max_steps,
+    )
+    if not solution.converged:
+        click.echo(f"corrector: not converged, nothing written: {solution}", err=True)
+        context.exit(1)
+    with whole_file(output) as draft:
+        np.save(draft, solution.value, allow_pickle=False)
+    click.echo(f"{solution}\nwritten to {output}")
+
+
+@click.command()
+@_matrix
+@_json
+@click.pass_context
+def certify(context: click.Context, matrix: Path, style: str) -> None:
+    """Prove that a projector lies near the matrix in a .npy file, of which rank and how near."""
+    from dataclasses import asdict
+
+    from .certificate import certify as prove
+
+    certificate = prove(_load(matrix))
+    if style == "json":
+        click.echo(json.dumps(asdict(certificate), indent=2, ensure_ascii=False))
+    elif certificate.holds:
+        click.echo(
+            f"certified: a projector of rank {certificate.rank} within {certificate.radius:.6g} of K, "
+            f"for {certificate.reason}"
+        )
+    else:
+        click.echo(f"corrector: not certified: {certificate.reason}", err=True)
+    context.exit(0 if certificate.holds else 1)
+
+
+def _corrector(order: int | None, alphas: str | None) -> Corrector:
+    from corrector import Corrector, smoothstep
+
+    if alphas is None:
+        return smoothstep(1 if order is None else order)
+    if order is not None:
+        raise click.UsageError("expected --order or --alphas; got both")
+    return Corrector([a.strip() for a in alphas.split(",")])
+
+
+def _fraction(option: str, text: str) -> Any:
+    from fractions import Fraction
+
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise click.BadParameter(
+            f"expected a number such as 0.5 or 1/3; got {text}", param_hint=option
+        ) from None
+
+
+def _load(path: Path) -> Any:
+    import numpy as np
+
+    if not path.is_file():
+        raise click.BadParameter(f"expected a .npy file; {path} does not exist", param_hint="MATRIX")
+    try:
+        return np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise click.BadParameter(
+            f"expected a .npy file of numbers; {path} holds something else ({error})",
+            param_hint="MATRIX",
+        ) from None
+
+
+def _number(z: complex) -> str:
+    return f"{z.real:.12g}" if abs(z.imag) < 1e-300 else f"{z.real:.8g}{z.imag:+.8g}i"

@@ -1,0 +1,12 @@
+"""Exact algebra of idempotent correctors.
+
+A corrector of order n is a polynomial g for which K ← g(K) turns a matrix that is idempotent up to
+words in n + 1 small factors into one that is idempotent to that accuracy.  This package derives
+them in rational arithmetic; it says nothing about iteration (see `analysis`) or about networks
+(see `training`), and importing it loads neither sympy nor torch.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__version__ = "0.1.0"

@@ -1,0 +1,301 @@
+"""Polynomials with rational coefficients, and the corrector: one without a constant term."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import comb
+from numbers import Rational
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import evaluation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from jaxtyping import Num
+
+    from .evaluation import Array
+
+X = TypeVar("X")
+
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def exact(value: Any) -> Fraction:
+    """Return value as a `Fraction`; a float is refused, since 0.1 is not one tenth.
+
+    Raises:
+        TypeError: value is no `int`, `Fraction` or string.
+        ValueError: a string that does not read as a rational number.
+
+    >>> exact("1/3") + exact(2)
+    Fraction(7, 3)
+    """
+    if isinstance(value, bool) or not isinstance(value, Rational | str):
+        raise TypeError(
+            "a coefficient must be exact: an int, a Fraction or a string such as '1/3'; "
+            f"got {type(value).__name__} {value!r}"
+        )
+    try:
+        return Fraction(value)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(
+            f"a coefficient must read as a rational number such as '1/3'; got {value!r}"
+        ) from None
+
+
+@dataclass(frozen=True, repr=False)
+class Polynomial:
+    """The polynomial Σ c_i xⁱ with exact rational coefficients c_0 … c_d.
+
+    Args:
+        coefficients: c_0, c_1, …; each an int, a `Fraction` or a string such as "1/3".  Trailing
+            zeros are dropped, so equal polynomials compare and hash equal.
+
+    Raises:
+        TypeError: a coefficient is inexact, as a float is.
+
+    >>> p = Polynomial((0, "1/2", 0, -1))
+    >>> print(p, "at 2 is", p(2))
+    1/2 x − x³ at 2 is -7
+    """
+
+    coefficients: tuple[Fraction, ...]
+
+    def __init__(self, coefficients: Iterable[int | Fraction | str]) -> None:
+        if isinstance(coefficients, str):
+            raise TypeError(f"expected a sequence of coefficients; got the string {coefficients!r}")
+        values = [exact(c) for c in coefficients]
+        while values and not values[-1]:
+            values.pop()
+        object.__setattr__(self, "coefficients", tuple(values))
+
+    @property
+    def degree(self) -> int:
+        """The highest exponent; −1 for the zero polynomial."""
+        return len(self.coefficients) - 1
+
+    def __call__(self, x: Any) -> Any:
+        """Return p(x), entry by entry.
+
+        Evaluated as Σ (a_k + b_k x)(x − x²)^k, which does not cancel near 0 and 1, where a
+        corrector works: the absolute error there is a few units of round-off at any degree.
+
+        Args:
+            x: an int or `Fraction` (the result is exact), a float or complex number, an array of
+                any library that speaks the array API (its dtype and device are kept; integer
+                arrays are promoted to floating point; object arrays of Fractions stay exact).
+
+        Raises:
+            TypeError: x is no number and no array.
+
+        Cost: degree multiplications an entry.
+        """
+        return evaluation.elementwise(self.coefficients, x)
+
+    def derivative(self, k: int = 1) -> Polynomial:
+        """Return the k-th derivative.
+
+        >>> print(Polynomial((0, 0, 3, -2)).derivative())
+        6x − 6x²
+        """
+        if k < 0:
+            raise ValueError(f"`k` must be at least 0; got {k}")
+        falling = (c * _falling(i, k) for i, c in enumerate(self.coefficients) if i >= k)
+        return Polynomial(tuple(falling))
+
+    def taylor(self, point: int | Fraction | str) -> tuple[Fraction, ...]:
+        """Return t_0 … t_d with p(point + w) = Σ t_k w^k.
+
+        >>> Polynomial((0, 0, 3, -2)).taylor(1)
+        (Fraction(1, 1), Fraction(0, 1), Fraction(-3, 1), Fraction(-2, 1))
+        """
+        base = exact(point)
+        return tuple(
+            sum(
+                (comb(i, k) * base ** (i - k) * self.coefficients[i] for i in range(k, self.degree + 1)),
+                Fraction(0),
+            )
+            for k in range(self.degree + 1)
+        )
+
+    def latex(self, variable: str = "x") -> str:
+        r"""Return the polynomial as LaTeX.
+
+        >>> Polynomial((0, "1/2", -2)).latex()
+        '\\frac{1}{2} x - 2 x^{2}'
+        """
+        return _written(
+            self.coefficients,
+            number=lambda c: str(c) if c.denominator == 1 else rf"\frac{{{c.numerator}}}{{{c.denominator}}}",
+            power=lambda i: variable if i == 1 else f"{variable}^{{{i}}}",
+            minus="-",
+            space=" ",
+        )
+
+    def __str__(self) -> str:
+        return _written(
+            self.coefficients,
+            number=str,
+            power=lambda i: "x" if i == 1 else "x" + str(i).translate(_SUPERSCRIPTS),
+            minus="−",
+            space="",
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({_tuple(self.coefficients)})"
+
+    def _repr_latex_(self) -> str:
+        return f"${self.latex()}$"
+
+
+class Corrector(Polynomial):
+    """The polynomial g(x) = α₁x + α₂x² + … + α_j x^j, put to use as K ← g(K).
+
+    Args:
+        alphas: α₁ … α_j, exact: ints, Fractions or strings such as "1/3".
+
+    Raises:
+        TypeError: a coefficient is inexact, as a float is.
+        ValueError: every coefficient is zero.
+
+    References: Jensen and Vicary, *Enforcing Idempotency in Neural Networks*, eq. 4 (the ansatz)
+    and eq. 5 (the cubic).
+
+    >>> g = Corrector((0, 3, -2))
+    >>> print(g, "has order", g.order, "and degree", g.degree)
+    3x² − 2x³ has order 1 and degree 3
+    >>> g(0.9)
+    0.972
+    """
+
+    def __init__(self, alphas: Iterable[int | Fraction | str]) -> None:
+        if isinstance(alphas, str):
+            raise TypeError(f"expected a sequence of coefficients; got the string {alphas!r}")
+        super().__init__((0, *alphas))
+        if not self.coefficients:
+            raise ValueError("a corrector must have a coefficient other than 0; got none")
+
+    @property
+    def alphas(self) -> tuple[Fraction, ...]:
+        """α₁ … α_j, the coefficients of x … x^j."""
+        return self.coefficients[1:]
+
+    @cached_property
+    def order(self) -> int | None:
+        """The near-idempotency order n that g corrects, found from the polynomial itself.
+
+        The greatest n such that g(0) = 0, g(1) = 1 and the derivatives 1 … n vanish at both
+        points; 0 when only the two values are right, None when not even they are.
+
+        >>> Corrector((0, 1)).order, Corrector((1,)).order, Corrector((2, 0)).order is None
+        (0, 0, True)
+        """
+        least = min(contact(self.coefficients, 0), contact(self.taylor(1), 1))
+        return least if least >= 0 else None
+
+    def at_matrix(self, K: Num[Array, "*batch m m"]) -> Num[Array, "*batch m m"]:
+        """Return g(K), powers taken by the matrix product, over any leading batch axes.
+
+        Uses K + (2K − I)·Σ ½C(2k,k) R^k, R = K − K², where g is a smoothstep, and the same form
+        with one more polynomial in R where it is not.
+
+        Args:
+            K: an array (*batch, m, m) of any library that speaks the array API, on any device; or
+                nested lists, or an object array, of ints and Fractions, for which the result is an
+                exact object array.  Integer arrays are promoted to floating point.
+
+        Returns:
+            A new array like K; K is not changed.
+
+        Raises:
+            ValueError: K is not square in its last two axes.
+            TypeError: K is no array.
+
+        Cost: `self.products` matrix products.
+
+        >>> Corrector((0, 3, -2)).at_matrix([[1, 1], [1, 0]]).tolist()  # the golden ratio: I − K
+        [[Fraction(0, 1), Fraction(-1, 1)], [Fraction(-1, 1), Fraction(1, 1)]]
+        """
+        return evaluation.at_matrix(self.coefficients, K)
+
+    @property
+    def products(self) -> int:
+        """The matrix products that one `at_matrix` takes."""
+        return evaluation.matrix_products(self.coefficients)
+
+    def at_map(self, f: Callable[[X], X]) -> Callable[[X], X]:
+        """Return the function x ↦ α₁f(x) + α₂f(f(x)) + … + α_j f^j(x).
+
+        Each f^i(x) is computed once.  For f(x) = Wx it is x ↦ g(W)x.
+
+        Args:
+            f: a function whose values can be added and multiplied by a number, and fed back to it.
+
+        Cost: j applications of f a call.
+
+        >>> Corrector((0, 3, -2)).at_map(lambda x: x / 2)(Fraction(8))
+        Fraction(4, 1)
+        """
+
+        def corrected(x: X) -> X:
+            value: Any = None
+            power: Any = x
+            for alpha in self.alphas:
+                power = f(power)
+                if alpha:
+                    term = evaluation.scalar_type(power)(alpha) * power
+                    value = term if value is None else value + term
+            return value  # type: ignore[no-any-return]  # some α is not 0
+
+        return corrected
+
+    def __repr__(self) -> str:
+        return f"Corrector({_tuple(self.alphas)})"
+
+
+def contact(taylor: Sequence[Fraction], value: int) -> int:
+    """Return the greatest n such that t_0 = value and t_1 = … = t_n = 0; −1 if t_0 ≠ value.
+
+    The t_k are the Taylor coefficients of a polynomial that is not constant.
+    """
+    if taylor[0] != value:
+        return -1
+    return next(k for k, t in enumerate(taylor) if k and t) - 1
+
+
+def _falling(i: int, k: int) -> int:
+    product = 1
+    for factor in range(i - k + 1, i + 1):
+        product *= factor
+    return product
+
+
+def _tuple(values: Sequence[Fraction]) -> str:
+    entries = [str(v) if v.denominator == 1 else repr(str(v)) for v in values]
+    return f"({', '.join(entries)}{',' if len(entries) == 1 else ''})"
+
+
+def _written(
+    coefficients: Sequence[Fraction],
+    number: Callable[[Fraction], str],
+    power: Callable[[int], str],
+    minus: str,
+    space: str,
+) -> str:
+    """The terms in ascending order, `space` between a whole number and its power."""
+    text = ""
+    for i, c in enumerate(coefficients):
+        if not c:
+            continue
+        sign = (minus if not text else f" {minus} ") if c < 0 else (" + " if text else "")
+        size = abs(c)
+        if i == 0:
+            text += sign + number(size)
+        elif size == 1:
+            text += sign + power(i)
+        else:
+            text += sign + number(size) + (space if size.denominator == 1 else " ") + power(i)
+    return text or "0"

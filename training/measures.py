@@ -1,0 +1,134 @@
+"""How idempotent a network is, never without the guard against collapse beside it.
+
+A constant map is perfectly idempotent.  So the error alone says nothing: `metrics` sets beside it
+how much variance the outputs keep and in how many directions, and where nearly none is kept the
+word is *collapsed*, not a number.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jaxtyping import Float
+
+VARIANCE_FLOOR = 1e-3
+"""Below this share of the inputs' variance the outputs count as one point."""
+
+
+def metrics(
+    net: Callable[[Tensor], Tensor],
+    x: Float[Tensor, "batch *sample"],
+    variance_floor: float = VARIANCE_FLOOR,
+) -> dict[str, float | bool]:
+    """Return how idempotent f is on x, with the guard against collapse.
+
+    With y = f(x), z = f(y), ȳ the mean of y over the batch, I the unit vectors of the input space:
+
+    - error: mean((z − y)²), the idempotent error;
+    - relative: Σ‖z − y‖² / Σ‖y‖²;
+    - centred: Σ‖z − y‖² / Σ‖y − ȳ‖², nan where collapsed;
+    - kept: Σ‖y − ȳ‖² / Σ‖x − x̄‖², the share of the inputs' variance;
+    - rank: the effective rank of y − ȳ, exp of the entropy of its normalised singular values;
+    - trace, norm: of f(I), norm by Frobenius, as the sources plot them;
+    - collapsed: whether kept is below `variance_floor`.
+
+    Args:
+        net: f; a module is measured in evaluation mode and left in the mode it was in.
+        x: at least two inputs.
+        variance_floor: the share of variance below which outputs count as collapsed.
+
+    Raises:
+        ValueError: x holds fewer than two inputs or is not finite, or f changes the shape.
+
+    Cost: 2 passes over x, one over the D unit vectors, one eigendecomposition of min(B, D)².
+
+    References: Roy and Vetterli, The effective rank (EUSIPCO 2007), eq. 3; the trap of the
+    metric: `docs/method.md`.
+
+    >>> metrics(lambda x: x[:1].expand_as(x), torch.eye(3))["collapsed"]
+    True
+    """
+    if x.ndim < 2 or x.shape[0] < 2:
+        raise ValueError(f"`x` must hold at least two inputs, shape (batch, …); got {tuple(x.shape)}")
+    if not bool(torch.isfinite(x).all()):
+        raise ValueError("`x` must be finite; got nan or infinite entries")
+    with torch.no_grad(), evaluating(net):
+        values = {name: float(value) for name, value in measure(net, x).items()}
+        image = _at_unit_vectors(net, x)
+    values["trace"] = float(image.diagonal().sum())
+    values["norm"] = float(torch.linalg.matrix_norm(image))
+    collapsed = not values["kept"] >= variance_floor
+    return values | {
+        "centred": float("nan") if collapsed else values["centred"],
+        "collapsed": collapsed,
+    }
+
+
+def measure(
+    net: Callable[[Tensor], Tensor], x: Float[Tensor, "batch *sample"]
+) -> dict[str, Float[Tensor, ""]]:
+    """Return error, relative, centred, kept and rank as scalars; fit for `torch.vmap`."""
+    y = net(x)
+    if y.shape != x.shape:
+        raise ValueError(
+            f"`net` must keep the shape of its input: expected {tuple(x.shape)}; got {tuple(y.shape)}"
+        )
+    z = net(y)
+    squares = (z - y).square().sum()
+    centred = (y - y.mean(0)).flatten(1)
+    spread = centred.square().sum()
+    return {
+        "error": (z - y).square().mean(),
+        "relative": squares / y.square().sum(),
+        "centred": squares / spread,
+        "kept": spread / (x - x.mean(0)).square().sum(),
+        "rank": effective_rank(centred),
+    }
+
+
+def effective_rank(rows: Float[Tensor, "batch n"]) -> Float[Tensor, ""]:
+    """Return exp(−Σ p_i log p_i), p_i = σ_i/Σσ; 0 where every singular value is 0 or one is not finite.
+
+    >>> round(float(effective_rank(torch.eye(4))), 6)
+    4.0
+    """
+    finite = torch.isfinite(rows).all()
+    rows = torch.where(finite, rows, 0).double()
+    gram = rows @ rows.mT if rows.shape[0] < rows.shape[1] else rows.mT @ rows
+    sigma = torch.linalg.eigvalsh(gram).clamp_min(0).sqrt()
+    total = sigma.sum()
+    p = sigma / torch.where(total > 0, total, 1)
+    return torch.where(total > 0, torch.exp(torch.special.entr(p).sum()), 0)
+
+
+@contextmanager
+def evaluating(net: object) -> Iterator[None]:
+    """Put a module in evaluation mode for the block, then each of its parts back as it was."""
+    parts = list(net.modules()) if isinstance(net, nn.Module) else []
+    modes = [part.training for part in parts]
+    try:
+        for part in parts:
+            part.training = False
+        yield
+    finally:
+        for part, mode in zip(parts, modes, strict=True):
+            part.training = mode
+
+
+def _at_unit_vectors(net: Callable[[Tensor], Tensor], x: Tensor, chunk: int = 1024) -> Tensor:
+    """f(I), one row for each unit vector."""
+    size = x[0].numel()
+    rows = []
+    for start in range(0, size, chunk):
+        count = min(chunk, size - start)
+        units = torch.zeros(count, size, dtype=x.dtype, device=x.device)
+        units[torch.arange(count), start + torch.arange(count)] = 1
+        rows.append(net(units.reshape(count, *x.shape[1:])).reshape(count, size))
+    return torch.cat(rows)
