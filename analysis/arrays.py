@@ -55,6 +55,12 @@ def on_host(x: Any) -> Float[np.ndarray, "..."]:
     return np.asarray(xp.astype(x, xp.float64))
 
 
+def in_double(K: Inexact[Array, "*batch m m"]) -> Inexact[Array, "*batch m m"]:
+    """Return the same numbers in float64 or complex128."""
+    xp = array_api_compat.array_namespace(K)
+    return xp.astype(K, xp.float64 if xp.isdtype(K.dtype, "real floating") else xp.complex128)
+
+
 def frobenius(K: Inexact[Array, "*batch m n"]) -> Float[np.ndarray, "*batch"]:
     """Return the Frobenius norms, on the host."""
     xp = array_api_compat.array_namespace(K)
@@ -71,11 +77,11 @@ def norm_estimate(K: Inexact[Array, "*batch m n"], rounds: int = 6) -> Float[np.
     start = np.cos(np.arange(1, K.shape[-1] + 1.0)) + 1.5
     v = xp.asarray(start[:, None], dtype=xp.float64, device=array_api_compat.device(K))
     v = xp.astype(v, K.dtype) + xp.zeros_like(K[..., :1, :1])
-    size = xp.zeros_like(v)
+    size = xp.linalg.matrix_norm(v)
     for _ in range(rounds):
-        v = v / (xp.linalg.matrix_norm(v, keepdims=True) + xp.finfo(K.dtype).smallest_normal)
+        v = v / _positive(xp.max(xp.abs(v), axis=-2, keepdims=True))
         image = K @ v
-        size = xp.linalg.matrix_norm(image)
+        size = xp.linalg.matrix_norm(image) / _positive(xp.linalg.matrix_norm(v))
         v = adjoint(K) @ image
     return on_host(size)
 
@@ -83,6 +89,11 @@ def norm_estimate(K: Inexact[Array, "*batch m n"], rounds: int = 6) -> Float[np.
 def unit_roundoff(K: Inexact[Array, "..."]) -> float:
     """Return u = eps/2 of K's dtype: 2⁻⁵³ for float64 and complex128."""
     return float(array_api_compat.array_namespace(K).finfo(K.dtype).eps) / 2
+
+
+def _positive(x: Array) -> Array:
+    xp = array_api_compat.array_namespace(x)
+    return xp.where(x > 0, x, xp.ones_like(x))
 
 
 def _kind(K: Array) -> str:

@@ -18,8 +18,9 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 import array_api_compat
+import numpy as np
 
-from .arrays import adjoint, checked_matrix, frobenius, on_host
+from .arrays import adjoint, checked_matrix, frobenius, in_double, on_host
 from .iteration import iterate
 
 if TYPE_CHECKING:
@@ -80,12 +81,16 @@ def certify(K: Inexact[Array, "m m"]) -> Certificate:
     K = checked_matrix(K)
     if K.ndim != 2:
         raise ValueError(f"`K` must be one matrix; got an array of shape {tuple(K.shape)}")
-    K = _double(K)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+        return _certify(in_double(K))
+
+
+def _certify(K: Array) -> Certificate:
     E, E_error = _less(K, *_times(K, K))
     e = _up(_norm(E) + E_error)
     if e >= 0.25:
         e = min(e, _sharp_norm(E, E_error))
-    if e >= 0.25:
+    if not e < 0.25:
         return _refused(e, f"‖K − K²‖ must be below 1/4; its bound is {e:.4g}")
     S, S_error = _reflection(K)
     M, M_error = _times(S, E, S_error, E_error)
@@ -110,8 +115,8 @@ def _rank_by_trace(K: Array, E: Array, M: Array, M_error: float, E_error: float,
     xp = array_api_compat.array_namespace(K)
     trace = complex(xp.linalg.trace(K)) + complex(xp.linalg.trace(M))
     trace += 3 * complex(xp.sum(M * xp.matrix_transpose(E)))
-    size_M, size_E = _up(float(frobenius(M)) + M_error), _up(float(frobenius(E)) + E_error)
-    size_K = float(frobenius(K))
+    size_M, size_E = _up(_size(M) + M_error), _up(_size(E) + E_error)
+    size_K = _size(K)
     error = sqrt(m) * M_error + 3 * (size_M * E_error + M_error * size_E)
     error += size_M * size_E * e * 10 / (1 - 4 * e)  # c_j ≤ 10·4^{j−3} for j ≥ 3
     error += 4 * m * _U * (sqrt(m) * (size_K + size_M) + 3 * m * size_M * size_E)
@@ -138,26 +143,24 @@ def _rank_by_path(K: Array, S: Array, e: float) -> int | None:
     right, right_error = _times(T, S, T_error, 0)
     xp = array_api_compat.array_namespace(K)
     eye = xp.eye(K.shape[-1], dtype=K.dtype, device=array_api_compat.device(K))
-    mixed = _up(_norm(2 * eye - left - right) + left_error + right_error + 8 * _U * float(frobenius(left)))
-    # (1−t)²·4e + t²·4ê + t(1−t)c is convex or concave in t: its largest value over a fine grid and
-    # the slope between grid points bound it.
-    grid = [i / 1024 for i in range(1025)]
-    worst = max((1 - t) ** 2 * 4 * e + t**2 * 4 * e_hat + t * (1 - t) * mixed for t in grid)
-    if worst + (8 * e + 8 * e_hat + mixed) / 1024 >= 1:
+    mixed = _up(_norm(2 * eye - left - right) + left_error + right_error + 8 * _U * _size(left))
+    if _up(_greatest(4 * e, mixed, 4 * e_hat)) >= 1:
         return None
     M, M_error = _times(T, E_hat, T_error, E_hat_error)
     return _rank_by_trace(limit, E_hat, M, M_error, E_hat_error, e_hat)
 
 
-def _double(K: Array) -> Array:
-    xp = array_api_compat.array_namespace(K)
-    real = xp.isdtype(K.dtype, "real floating")
-    return xp.astype(K, xp.float64 if real else xp.complex128)
+def _greatest(start: float, middle: float, end: float) -> float:
+    """The greatest value of (1−t)²·start + t(1−t)·middle + t²·end for 0 ≤ t ≤ 1."""
+    bend, slope = start - middle + end, middle - 2 * start
+    if bend >= 0 or not 0 < slope < -2 * bend:
+        return max(start, end)
+    return start - slope**2 / (4 * bend)
 
 
 def _times(A: Array, B: Array, A_error: float = 0, B_error: float = 0) -> tuple[Array, float]:
     """The computed AB, and a bound on its distance (Frobenius) from the product of the true A and B."""
-    size_A, size_B = _up(float(frobenius(A))), _up(float(frobenius(B)))
+    size_A, size_B = _up(_size(A)), _up(_size(B))
     gamma = _gamma(A)
     error = gamma * size_A * size_B + size_A * B_error + A_error * (size_B + B_error)
     return A @ B, _up(error + A.shape[-1] ** 2 * 2.0**-1022)
@@ -166,14 +169,14 @@ def _times(A: Array, B: Array, A_error: float = 0, B_error: float = 0) -> tuple[
 def _less(A: Array, B: Array, B_error: float) -> tuple[Array, float]:
     """The computed A − B, and a bound on its distance from A less the true B."""
     difference = A - B
-    return difference, _up(_U * float(frobenius(difference)) + B_error)
+    return difference, _up(_U * _size(difference) + B_error)
 
 
 def _reflection(K: Array) -> tuple[Array, float]:
     """The computed 2K − I, and a bound on its error, made on the diagonal alone."""
     xp = array_api_compat.array_namespace(K)
     S = 2 * K - xp.eye(K.shape[-1], dtype=K.dtype, device=array_api_compat.device(K))
-    return S, _up(_U * float(frobenius(S)))
+    return S, _up(_U * _size(S))
 
 
 def _gamma(A: Array) -> float:
@@ -183,6 +186,13 @@ def _gamma(A: Array) -> float:
     return terms * _U / (1 - terms * _U)
 
 
+def _size(A: Array) -> float:
+    """‖A‖_F, up to the rounding of its sum; scaled, so that a square too small to store counts."""
+    xp = array_api_compat.array_namespace(A)
+    scale = max(float(on_host(xp.max(xp.abs(A)))), 2.0**-500)
+    return scale * float(frobenius(A / scale)) + int(A.shape[-1]) * 2.0**-1000
+
+
 def _norm(A: Array) -> float:
     """An upper bound on ‖A‖, less the rounding of the sums: min(‖A‖_F, √(‖A‖₁‖A‖_∞))."""
     xp = array_api_compat.array_namespace(A)
@@ -190,7 +200,7 @@ def _norm(A: Array) -> float:
     rows = float(on_host(xp.max(xp.sum(size, axis=-1))))
     columns = float(on_host(xp.max(xp.sum(size, axis=-2))))
     inflate = 1 + 2 * int(A.shape[-1]) ** 2 * _U
-    return inflate * min(float(frobenius(A)), sqrt(rows) * sqrt(columns))
+    return inflate * min(_size(A), sqrt(rows) * sqrt(columns))
 
 
 def _sharp_norm(A: Array, error: float) -> float:

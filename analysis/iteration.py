@@ -48,7 +48,7 @@ class Status(StrEnum):
     WRONG_SIDE_RISK = "wrong_side_risk"
     """It stayed between the basins so long that rounding, not K, would decide the projector."""
     DIVERGED = "diverged"
-    """Some eigenvalue escapes to infinity; `value` is the last finite iterate."""
+    """Some eigenvalue escapes to infinity; `value` is the iterate before that was seen."""
     MAX_STEPS = "max_steps"
     """`max_steps` were used up first."""
 
@@ -121,7 +121,7 @@ def iterate(
     >>> import numpy as np
     >>> solution = iterate(np.array([[0.9, 0.2], [0.1, 0.1]]))
     >>> solution.status.value, solution.steps, solution.products
-    ('converged', 4, 9)
+    ('converged', 5, 11)
     >>> iterate(0.5 * np.eye(2)).status.value
     'stalled'
     """
@@ -149,7 +149,7 @@ class _Run:
         self.at_half = abs(1 - relaxation + relaxation * float(g.derivative()(0.5)))
         self.value = self.xp.asarray(K, copy=True)
         count, self.size = K.shape[0], K.shape[-1]
-        self.status = np.full(count, Status.MAX_STEPS, dtype=object)
+        self.status = np.array([Status.MAX_STEPS] * count, dtype=object)
         self.steps = np.zeros(count, dtype=np.int64)
         self.products = 0
         self.residuals: list[Float[np.ndarray, " batch"]] = []
@@ -157,8 +157,8 @@ class _Run:
         self.unit = unit_roundoff(K) * np.sqrt(self.size)
         kappa = np.maximum(norm_estimate(K), 1)
         self.unreachable = kappa / np.sqrt(unit_roundoff(K))  # a norm at which no digit is left
-        self.rounding = 4 * self.unit * kappa**3  # of one step, in an eigenvalue
-        self.noise = self.rounding.copy()
+        self.rounding = 4 * self.unit * kappa**2  # of one step, in an eigenvalue
+        self.noise = np.zeros(count)
         self.allowed = np.full(count, np.inf)  # what the law allows the next residual to be
         self.moved = np.full(count, np.inf)
         hermitian = self.xp.all(self.xp.reshape(adjoint(K) == K, (count, -1)), axis=1)

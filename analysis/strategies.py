@@ -50,8 +50,8 @@ def idempotents(
     >>> find(idempotents(rank=1), lambda P: True)
     array([[1.]])
     """
-    P, _ = _draw_projector(draw, n, rank, obliquity, dtype, field)
-    return P
+    P, _ = _draw_projector(draw, n, rank, obliquity, field)
+    return P.astype(_dtype(dtype, field))
 
 
 @st.composite
@@ -87,12 +87,12 @@ def near_idempotents(
         raise ValueError(f"expected order >= 1 and size > 0; got order={order}, size={size}")
     if jordan:
         return _graded(draw, n, rank, obliquity, order, size, dtype, field)
-    P, rng = _draw_projector(draw, n, rank, obliquity, dtype, field)
+    P, rng = _draw_projector(draw, n, rank, obliquity, field)
     D = _gaussian(rng, P.shape[0], field)
     kappa = max(float(np.linalg.norm(P, 2)), 1.0)
     D *= draw(st.floats(0, 1)) * size / kappa**2 / max(float(np.linalg.norm(D, 2)), 1e-300)
-    K: Inexact[np.ndarray, "n n"] = (P + D).astype(P.dtype)
-    return K
+    K: Inexact[np.ndarray, "n n"] = P + D
+    return K.astype(_dtype(dtype, field))
 
 
 def falsify(
@@ -128,7 +128,6 @@ def _draw_projector(
     n: int | st.SearchStrategy[int] | None,
     rank: int | None,
     obliquity: float,
-    dtype: DTypeLike | None,
     field: Field,
 ) -> tuple[Inexact[np.ndarray, "n n"], np.random.Generator]:
     size = _draw_size(draw, n, rank)
@@ -141,7 +140,7 @@ def _draw_projector(
     core[np.arange(oblique), r + np.arange(oblique)] = np.sqrt(np.square(norms) - 1)
     rng = np.random.default_rng(seed := draw(st.integers(0, 2**32 - 1)))
     Q = np.eye(size) if seed == 0 else np.linalg.qr(_gaussian(rng, size, field))[0]
-    return (Q @ core @ Q.conj().T).astype(_dtype(dtype, field)), rng
+    return Q @ core @ Q.conj().T, rng
 
 
 def _graded(

@@ -12,7 +12,7 @@ import numpy as np
 
 from corrector.evaluation import square
 
-from .arrays import checked_matrix, frobenius, on_host, unit_roundoff
+from .arrays import checked_matrix, frobenius, in_double, on_host, unit_roundoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -75,20 +75,22 @@ def _assert_matrix(subject: Any, tolerance: float | None) -> None:
             raise AssertionError(f"K² = K is broken: the greatest entry of K² − K is {worst}, exactly")
         return
     K = checked_matrix(K)
+    dtype, u = K.dtype, unit_roundoff(K)
+    K = in_double(K)
     xp = array_api_compat.array_namespace(K)
     residual = np.atleast_1d(frobenius(K @ K - K))
     kappa = np.atleast_1d(on_host(xp.max(xp.linalg.svdvals(K), axis=-1)))
-    u = unit_roundoff(K)
     allowed = np.minimum(np.sqrt(K.shape[-1]) * u * (32 + kappa**2), np.sqrt(u))
     # Projectors have a scale of their own: 0, or a norm of at least 1.
     allowed = (allowed if tolerance is None else tolerance) * np.maximum(1, kappa**2)
     worst = int(np.argmax(residual - allowed))
     if residual.flat[worst] > np.broadcast_to(allowed, residual.shape).flat[worst]:
-        where = f" of matrix {np.unravel_index(worst, residual.shape)}" if K.ndim > 2 else ""
+        index = tuple(int(i) for i in np.unravel_index(worst, residual.shape))
+        where = f" of matrix {index}" if K.ndim > 2 else ""
         limit = np.broadcast_to(allowed, residual.shape).flat[worst]
         raise AssertionError(
             f"K² = K is broken: ‖K² − K‖{where} is {residual.flat[worst]:.3g}, "
-            f"where rounding explains at most {limit:.3g} at ‖K‖ = {kappa.flat[worst]:.3g} in {K.dtype}"
+            f"where rounding explains at most {limit:.3g} at ‖K‖ = {kappa.flat[worst]:.3g} in {dtype}"
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import signal
 import sys
 from typing import Any
 
@@ -122,6 +123,8 @@ def main() -> None:
     """Run the console command; a user's mistake ends in one line on stderr and exit status 2."""
     from .ansatz import NoCorrectorError
 
+    # A polite kill cleans up like Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(door.main(standalone_mode=False, prog_name="corrector"))
     except click.exceptions.NoArgsIsHelpError as error:
@@ -133,7 +136,10 @@ def main() -> None:
         _fail("interrupted; nothing was written", 130)
     except NoCorrectorError as error:
         _fail(str(error), 1)
-    except (ValueError, TypeError, OSError, MemoryError, ImportError) as error:
+    except OSError as error:
+        given = f"expected to use {error.filename}; got: {error.strerror}" if error.filename else str(error)
+        _fail(given, 2)
+    except (ValueError, TypeError, MemoryError, ImportError) as error:
         _fail(str(error) or type(error).__name__, 2)
 
 

@@ -6,8 +6,8 @@ Dividing again and again by x − x² writes any polynomial as
 
 its Taylor expansion about the two points 0 and 1 at once.  For the smoothstep S_n it reads
 K + (2K − I)·Σ_{k=1..n} ½C(2k,k) R^k with R = K − K²: the *R-form*.  At an almost idempotent K every
-power of R is small, so nothing large cancels; the expanded 3K² − 2K³ injects an error of κ⁴u for a
-projector of norm κ, the R-form at most 2κ³u (u the unit round-off).
+power of R is small, so nothing large cancels: iterated towards a projector of norm κ it is off by at
+most about 2κ³u (u the unit round-off), the expanded 3K² − 2K³ by up to κ⁴u.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import lru_cache
 from math import isqrt
-from numbers import Complex, Rational
+from numbers import Complex, Integral, Rational
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import array_api_compat
@@ -76,7 +76,7 @@ def elementwise(coefficients: tuple[Fraction, ...], x: Any) -> Any:
     """Return p(x), entry by entry, by Horner's rule in r = x − x²."""
     if isinstance(x, str | bytes | list | tuple | dict | set) or x is None:
         raise TypeError(f"expected a number or an array; got {type(x).__name__}")
-    x = floating(x)
+    x = int(x) if isinstance(x, Integral) else floating(x)  # NumPy's integers overflow
     scalar = scalar_type(x)
     r = x - x * x
     pairs = two_point(coefficients) or ((Fraction(0), Fraction(0)),)

@@ -51,6 +51,9 @@ def whole_folder(target: str | os.PathLike[str], marker: str) -> Iterator[Path]:
     path = Path(target)
     if path.exists() and not _replaceable(path, marker):
         raise FileExistsError(f"expected a new folder, an empty one, or one with {marker} in it; got {path}")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise NotADirectoryError(f"expected folders above {path}; got the file {above}")
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     draft.chmod(0o777 & ~_umask())

@@ -73,8 +73,8 @@ CONTENDERS = (
     Contender("reconstruction only", None),
     Contender("ordinary", "ordinary"),
     Contender("target", "target"),
-    Contender("modified, order 1", "modified", MCWEENY),
-    Contender("modified, order 2", "modified", smoothstep(2)),
+    Contender("modified order 1", "modified", MCWEENY),
+    Contender("modified order 2", "modified", smoothstep(2)),
 )
 REFERENCE = "ordinary"
 
@@ -197,7 +197,7 @@ def _train(
     advance: Callable[[str, int], None],
 ) -> tuple[Ensemble, xr.Dataset]:
     seeds = _all_seeds(setting)
-    rates = torch.tensor([rate for rate in setting.rates for _ in seeds])
+    rates = torch.tensor([rate for rate in setting.rates for _ in seeds], dtype=torch.float64)
     ensemble = Ensemble(setting.build, [seed for _ in setting.rates for seed in seeds], device)
     optimizer = MemberwiseAdam(ensemble, rates)
 

@@ -129,8 +129,9 @@ def _content(path: Path, digest: str) -> bytes:
 
 def _idx_images(data: bytes) -> UInt8[np.ndarray, "n height width"]:
     """The pictures of an IDX file: four big-endian numbers (2051, count, height, width), then pixels."""
-    magic, count, height, width = np.frombuffer(data, ">u4", 4)
-    if magic != 2051 or len(data) != 16 + int(count) * int(height) * int(width):
+    head = np.frombuffer(data[:16].ljust(16, b"\0"), ">u4").tolist()
+    magic, count, height, width = head
+    if magic != 2051 or len(data) != 16 + count * height * width:
         raise ValueError(
             f"expected an IDX file of pictures, magic number 2051; got {magic}, {len(data)} bytes"
         )

@@ -1,0 +1,63 @@
+"""Bring the README and docs after a report: the table, the findings and the pictures of `corrector demo`.
+
+Run by `make docs`; a test holds the README against `docs/demo/`.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- demo: begin -->\n", "<!-- demo: end -->\n"
+COLUMNS = {
+    "relative": "relative error",
+    "centred": "centred error",
+    "rank": "effective rank",
+    "kept": "variance kept",
+    "reconstruction": "reconstruction",
+}
+
+
+def block(folder: Path) -> str:
+    """The README's part that the demo wrote, from `table.csv` and `report.json` in a folder."""
+    rows = pd.read_csv(folder / "table.csv")
+    rows = rows[rows.table == "own best rate"]
+    lines = [
+        "| way to train | rate | " + " | ".join(COLUMNS.values()) + " |",
+        "|---|" + "---|" * (len(COLUMNS) + 1),
+    ]
+    for name, group in rows.groupby("contender", sort=False):
+        entries = group.set_index("measure")
+        failed = entries.collapsed_or_diverged.iloc[0] == entries.runs.iloc[0]
+        cells = ["collapsed" if m == "centred" and failed else _cell(entries.loc[m]) for m in COLUMNS]
+        rate = "" if pd.isna(entries.rate.iloc[0]) else f"{entries.rate.iloc[0]:g}"
+        lines.append(f"| {name} | {rate} | " + " | ".join(cells) + " |")
+    found = json.loads((folder / "report.json").read_text(encoding="utf-8"))["findings"]
+    return "\n".join([*lines, "", *(f"- {sentence}" for sentence in found)]) + "\n"
+
+
+def _cell(entry: pd.Series) -> str:
+    if entry["mean"] < 1e-9:
+        return "0"
+    if pd.isna(entry.low):
+        return f"{entry['mean']:.3g}"
+    return f"{entry['mean']:.3g} ({entry.low:.3g}–{entry.high:.3g})"
+
+
+def main(report: Path) -> None:
+    for name in ("table.csv", "report.json"):
+        shutil.copy(report / name, ROOT / "docs" / "demo" / name)
+    for name in ("digits.png", "basins.png", "tradeoff.png"):
+        shutil.copy(report / name, ROOT / "docs" / "pictures" / name)
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    head, rest = text.split(BEGIN)
+    _, tail = rest.split(END)
+    readme.write_text(head + BEGIN + block(ROOT / "docs" / "demo") + END + tail, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

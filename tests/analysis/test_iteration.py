@@ -1,0 +1,224 @@
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis import Solution, Status, assert_idempotent, idempotents, iterate, near_idempotents
+from analysis.iteration import residual_law
+from corrector import MCWEENY, Corrector, smoothstep
+from tests.problems import GOLDEN, jordan, members, oblique, smoothsteps, spectral_projector, with_spectrum
+
+U = 2.0**-53
+
+
+@given(near_idempotents(size=0.05), members())
+def test_near_idempotents_converge_to_their_spectral_projector(K, g):
+    solution = iterate(K, g)
+    assert solution.status == Status.CONVERGED, solution
+    assert_idempotent(solution.value)
+    kappa = max(np.linalg.norm(K, 2), 1)
+    np.testing.assert_allclose(solution.value, spectral_projector(K), atol=1e-11 * kappa**3)
+
+
+@given(near_idempotents(size=0.05, field="complex"), st.sampled_from([np.complex64, np.complex128]))
+def test_complex_matrices_converge(K, dtype):
+    solution = iterate(K.astype(dtype))
+    assert solution.converged, solution
+    assert solution.value.dtype == dtype
+    assert_idempotent(solution.value)
+
+
+@given(
+    st.integers(1, 4).flatmap(
+        lambda n: st.tuples(st.just(n), near_idempotents(order=n, size=0.5, jordan=True))
+    )
+)
+def test_one_step_is_enough_where_long_words_vanish(case):
+    n, K = case
+    assert_idempotent(smoothstep(n).at_matrix(K))
+
+
+@given(idempotents(obliquity=1e3))
+def test_idempotents_stay_where_they_are(P):
+    solution = iterate(P)
+    assert solution.status == Status.CONVERGED, solution
+    kappa = max(np.linalg.norm(P, 2), 1)
+    np.testing.assert_allclose(solution.value, P, atol=100 * kappa**3 * U)
+
+
+@given(near_idempotents(n=5, size=0.05), st.floats(0.05, 1.9))
+def test_relaxation_changes_the_path_and_not_the_limit(K, gamma):
+    full, relaxed = iterate(K), iterate(K, relaxation=gamma, max_steps=2000)
+    assert relaxed.converged, relaxed
+    np.testing.assert_allclose(relaxed.value, full.value, atol=1e-9 * max(np.linalg.norm(K, 2), 1) ** 3)
+
+
+@given(st.floats(0.05, 1.95), smoothsteps)
+def test_a_relaxed_step_goes_part_of_the_way(gamma, g):
+    K = with_spectrum([0.65, 0.3, 0.4])  # too far out to contract for sure
+    solution = iterate(K, g, gamma, max_steps=1)
+    np.testing.assert_allclose(solution.value, K + gamma * (g.at_matrix(K) - K), atol=1e-14)
+
+
+@given(near_idempotents(size=0.05, obliquity=1, n=st.integers(2, 6)))
+def test_symmetric_input_stays_symmetric_to_the_bit(K):
+    K = (K + K.T) / 2
+    P = iterate(K).value
+    assert np.array_equal(P, P.T)
+
+
+@pytest.mark.parametrize("xp", [np.asarray, torch.from_numpy])
+def test_a_batch_is_its_members(xp):
+    rng = np.random.default_rng(3)
+    K = np.stack([oblique(5, 2, 1 + s, s) for s in range(6)]) + 0.01 * rng.standard_normal((6, 5, 5))
+    K[4] = 0.5 * np.eye(5)
+    K = K.reshape(2, 3, 5, 5)
+    together = iterate(xp(K))
+    assert together.status.shape == together.steps.shape == (2, 3)
+    assert tuple(together.value.shape) == (2, 3, 5, 5)
+    for index in np.ndindex(2, 3):
+        alone = iterate(K[index])
+        assert together.status[index] == alone.status
+        assert together.steps[index] == alone.steps
+        np.testing.assert_allclose(np.asarray(together.value[index]), alone.value, atol=1e-13)
+        path = together.residuals[:, *index]
+        np.testing.assert_allclose(path[: alone.steps + 1], alone.residuals, atol=1e-13)
+        assert np.isnan(path[alone.steps + 1 :]).all()
+    assert not together.converged
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex64])
+def test_tensors_go_in_and_come_out(dtype):
+    K = torch.tensor([[0.9, 0.2], [0.1, 0.1]], dtype=dtype, requires_grad=True)
+    before = K.detach().clone()
+    solution = iterate(K)
+    assert solution.value.dtype == dtype
+    assert not solution.value.requires_grad
+    assert torch.equal(K, before)
+    assert solution.converged
+
+
+@given(near_idempotents(size=0.05))
+def test_the_input_is_not_changed_and_not_shared(K):
+    before = K.copy()
+    solution = iterate(K)
+    solution.value[...] = 7
+    assert np.array_equal(K, before)
+
+
+@given(near_idempotents(size=0.1, obliquity=2), smoothsteps)
+def test_residuals_fall_as_the_law_says(K, g):
+    solution = iterate(K, g)
+    r = solution.residuals
+    noise = 100 * len(K) * U * max(np.linalg.norm(K, 2), 1) ** 4
+    for before, after in pairwise(r):
+        assert after <= residual_law(g.coefficients, before, np.float64(1)) + noise
+
+
+@pytest.mark.parametrize(("n", "expected"), [(1, [3, 4]), (2, [10, 15, 36])])
+def test_the_law_of_the_residual(n, expected):
+    e = np.float64(0.1)
+    law = e ** (n + 1) * sum(c * e**k for k, c in enumerate(expected))
+    assert residual_law(smoothstep(n).coefficients, e, np.float64(50)) == pytest.approx(law, rel=1e-14)
+
+
+@pytest.mark.parametrize("n", range(1, 9))
+def test_at_a_quarter_the_residual_stays_a_quarter(n):
+    assert residual_law(smoothstep(n).coefficients, np.float64(0.25), np.float64(1)) == 0.25
+
+
+@given(members(), st.fractions(min_value=-1, max_value=2, max_denominator=50))
+def test_the_law_holds_for_numbers(g, x):
+    r, after = x - x * x, g(x) - g(x) ** 2
+    bound = residual_law(g.coefficients, np.float64(abs(r)), np.float64(abs(x)))
+    assert abs(float(after)) <= float(bound) * (1 + 1e-12)
+
+
+STUCK = {
+    "half the identity": (0.5 * np.eye(3), Status.STALLED),
+    "a half among others": (with_spectrum([0.5, 1, 0.2, 0, 0.9, 0.8]), Status.STALLED),
+    "just off a half, by rounding": (with_spectrum([0.5 + 1e-16, 1.1, 0.0]), Status.STALLED),
+    "a half behind a near half": (with_spectrum([0.5, 0.5 + 1e-9, 1, 0, 0.1]), Status.WRONG_SIDE_RISK),
+    "a two-cycle": (GOLDEN, Status.WRONG_SIDE_RISK),
+    "far out": (np.diag([3.0, 0.0]), Status.DIVERGED),
+    "far left": (np.diag([-0.7, 1.0]), Status.DIVERGED),
+    "a block at a half": (jordan(0.5, 2), Status.DIVERGED),
+    "overflow at once": (np.array([[1e200]]), Status.DIVERGED),
+}
+
+
+@pytest.mark.parametrize("name", STUCK)
+@pytest.mark.parametrize("g", [MCWEENY, smoothstep(2), smoothstep(3)])
+def test_what_does_not_converge_is_never_called_converged(name, g):
+    K, status = STUCK[name]
+    solution = iterate(K, g)
+    assert solution.status != Status.CONVERGED
+    if g == MCWEENY:
+        assert solution.status == status, solution
+    assert np.isfinite(solution.value).all()
+
+
+def test_what_escapes_ends_at_the_iterate_before():
+    K = np.array([[1e7]], dtype=np.float32)
+    solution = iterate(K)
+    assert (solution.status, solution.steps) == (Status.DIVERGED, 0)
+    assert solution.value == K
+
+
+@pytest.mark.parametrize("offset", [1e-3, 1e-6, 1e-9, -1e-9, 1e-12])
+def test_eigenvalues_near_a_half_are_told_apart(offset):
+    K = with_spectrum([0.5 + offset, 1, 0])
+    solution = iterate(K)
+    assert solution.converged, solution
+    assert round(np.trace(solution.value)) == 1 + (offset > 0)
+
+
+def test_running_out_of_steps_is_said():
+    solution = iterate(np.diag([0.6, 0.1]), max_steps=2)
+    assert (solution.status, solution.steps, len(solution.residuals)) == (Status.MAX_STEPS, 2, 3)
+    assert iterate(np.diag([0.6]), max_steps=0).status == Status.MAX_STEPS
+
+
+def test_arithmetic_too_coarse_for_the_norm_is_not_called_converged():
+    assert iterate(oblique(50, 20, 1e4).astype(np.float32)).status != Status.CONVERGED
+
+
+@settings(max_examples=30)
+@given(smoothsteps)
+def test_products_are_counted(g):
+    solution = iterate(with_spectrum([0.9, 0.8, 0.1]), g)
+    assert solution.products == solution.steps * g.products + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ((np.ones((2, 3)),), ValueError, "square in its last two axes"),
+        ((np.array([[np.nan]]),), ValueError, "must be finite; got 1 entries"),
+        ((torch.tensor([[float("inf")]]),), ValueError, "must be finite"),
+        ((np.eye(2, dtype=int),), TypeError, "floating-point numbers; got int64"),
+        (([[1, 0], [0, 1]],), TypeError, "floating-point numbers; got exact ones"),
+        ((np.array([[Fraction(1)]], dtype=object),), TypeError, "floating-point numbers; got object"),
+        ((np.ones((0, 0)),), ValueError, "at least one matrix"),
+        ((np.ones((0, 2, 2)),), ValueError, "at least one matrix"),
+        ((np.eye(2), Corrector((0, 1))), ValueError, "order 1 or more"),
+        ((np.eye(2), Corrector((2,))), ValueError, "order 1 or more"),
+        ((np.eye(2), MCWEENY, 0), ValueError, "`relaxation` must lie between 0 and 2"),
+        ((np.eye(2), MCWEENY, 2), ValueError, "`relaxation` must lie between 0 and 2"),
+        ((np.eye(2), MCWEENY, float("nan")), ValueError, "`relaxation` must lie between 0 and 2"),
+        ((np.eye(2), MCWEENY, 1, -1), ValueError, "`max_steps` must be at least 0"),
+    ],
+)
+def test_mistakes_are_named(arguments, error, words):
+    with pytest.raises(error, match=words):
+        iterate(*arguments)
+
+
+def test_solutions_read_shortly():
+    assert repr(iterate(np.diag([0.9, 0.1]))).startswith("Solution(converged, steps=")
+    assert "1 stalled" in repr(iterate(np.stack([0.5 * np.eye(2), np.eye(2)])))
+    assert isinstance(iterate(np.eye(1)), Solution)

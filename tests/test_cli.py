@@ -1,0 +1,144 @@
+"""The console command as a person meets it: output, exit status, one line for a mistake."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+COMMAND = str(Path(sys.executable).with_name("corrector"))
+
+
+def corrector(*arguments, cwd=None):
+    return subprocess.run(
+        [COMMAND, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    np.save(tmp_path / "K.npy", np.array([[0.9, 0.2], [0.1, 0.1]]))
+    np.save(tmp_path / "half.npy", 0.5 * np.eye(2))
+    np.save(tmp_path / "nan.npy", np.array([[np.nan]]))
+    np.save(tmp_path / "wide.npy", np.ones((2, 3)))
+    np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
+    (tmp_path / "text.npy").write_text("no array")
+    (tmp_path / "empty.npy").touch()
+    return tmp_path
+
+
+def test_derive_in_words():
+    result = corrector("derive", "--order", 1, "--degree", 4)
+    assert result.returncode == 0
+    assert result.stdout.startswith("g(x) = 3x² − 2x³ + a4·(x² − 2x³ + x⁴)\n")
+    assert "α₂ = 3 + α₄,  α₃ = −2 − 2α₄" in result.stdout
+
+
+def test_derive_in_json_alone():
+    data = json.loads(corrector("derive", "--order", 2, "--degree", 6, "--format", "json").stdout)
+    assert data["minimal"] == ["0", "0", "10", "-15", "6"]
+    assert data["basis"]["a6"] == ["0", "0", "-1", "3", "-3", "1"]
+    assert data["derivation"]["steps"][0]["order"] == 0
+
+
+def test_derive_above_the_words():
+    result = corrector("derive", "--order", 9)
+    assert result.returncode == 0
+    assert "Hermite interpolation: the words number 2045" in result.stdout
+
+
+def test_fixed_points():
+    data = json.loads(corrector("fixed-points", "--alphas", "0,3,-2", "--format", "json").stdout)
+    assert [p["exact"] for p in data["fixed_points"]] == ["0", "1/2", "1"]
+    assert "superattracting" in corrector("fixed-points", "--order", 3).stdout
+
+
+def test_iterate_and_certify(folder):
+    result = corrector("iterate", folder / "K.npy", "--output", folder / "P.npy")
+    assert result.returncode == 0
+    P = np.load(folder / "P.npy")
+    np.testing.assert_allclose(P @ P, P, atol=1e-15)
+    assert corrector("certify", folder / "P.npy").stdout.startswith("certified: a projector of rank 1 within")
+    data = json.loads(corrector("certify", folder / "K.npy", "--format", "json").stdout)
+    assert data["holds"] is True
+    assert data["rank"] == 1
+
+
+def test_basins_are_drawn(folder):
+    result = corrector("basins", "--resolution", 64, "--output", folder / "b.svg")
+    assert result.returncode == 0
+    assert (folder / "b.svg").read_text().startswith("<?xml")
+
+
+def test_results_that_do_not_hold_end_with_status_one(folder):
+    result = corrector("iterate", folder / "half.npy", "--output", folder / "Q.npy")
+    assert result.returncode == 1
+    assert "not converged, nothing written: Solution(stalled" in result.stderr
+    assert not (folder / "Q.npy").exists()
+    result = corrector("certify", folder / "half.npy", "--format", "json")
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["holds"] is False
+    assert corrector("certify", folder / "half.npy").returncode == 1
+    result = corrector("derive", "--degree", 2)
+    assert result.returncode == 1
+    assert result.stderr == "corrector: no corrector of order 1 has degree 2; the least degree is 3\n"
+
+
+MISTAKES = {
+    "derive --order 0": "`order` must be at least 1; got 0",
+    "derive --degree 0": "`degree` must be at least 1; got 0",
+    "derive --order x": "'x' is not a valid integer",
+    "derive --format yaml": "'yaml'",
+    "fixed-points --alphas 0,x": "rational number such as '1/3'; got 'x'",
+    "fixed-points --alphas ,": "rational number",
+    "fixed-points --alphas 0,3 --order 1": "expected --order or --alphas; got both",
+    "fixed-points --relaxation 0": "not 0; got 0",
+    "fixed-points --relaxation abc": "expected a number such as 0.5 or 1/3; got abc",
+    "basins --output b.jpg": "expected a name ending in .png, .pdf or .svg; got b.jpg",
+    "basins --output nowhere/b.png": "expected an existing folder for b.png",
+    "basins --resolution 0 --output b.png": "at least 1; got 0",
+    "basins --extent 1 0 0 1 --output b.png": "increasing",
+    "iterate missing.npy --output P.npy": "missing.npy does not exist",
+    "iterate text.npy --output P.npy": "text.npy holds something else",
+    "iterate empty.npy --output P.npy": "empty.npy holds something else",
+    "iterate objects.npy --output P.npy": "objects.npy holds something else",
+    "iterate nan.npy --output P.npy": "must be finite",
+    "iterate wide.npy --output P.npy": "square in its last two axes; got (2, 3)",
+    "iterate K.npy --output P.txt": "ending in .npy; got P.txt",
+    "iterate K.npy --output P.npy --relaxation 2": "between 0 and 2",
+    "iterate K.npy": "--output",
+    "certify": "MATRIX",
+    "nonsense": "No such command",
+    "demo --data letters": "'letters'",
+    "demo --data-dir .": "expected --data-dir only with --data mnist",
+    "demo --data mnist --data-dir missing": "expected a folder with MNIST's files",
+    "demo --data mnist --data-dir .": "expected train-images-idx3-ubyte or train-images-idx3-ubyte.gz in .",
+    "demo --device toaster": "expected a device that torch can use; got toaster",
+    "demo --output .": "expected a new folder, an empty one, or one with report.json in it",
+    "demo --output K.npy": "expected a new folder",
+    "demo --output K.npy/report": "expected folders above K.npy/report; got the file",
+    "demo --passes 0": "0",
+    "demo --seeds 1": "1",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_ends_in_one_line_and_status_two(line, folder):
+    before = sorted(p.name for p in folder.iterdir())
+    result = corrector(*line.split(), cwd=folder)
+    assert result.returncode == 2
+    assert MISTAKES[line] in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("corrector: ")
+    assert "Traceback" not in result.stderr
+    assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_without_a_command_the_help_is_shown():
+    result = corrector()
+    assert result.returncode == 2
+    for name in ("derive", "fixed-points", "basins", "iterate", "certify", "demo"):
+        assert name in result.stderr
+        assert corrector(name, "--help").returncode == 0

@@ -1,0 +1,66 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from corrector.files import whole_file, whole_folder
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_a_file_appears_only_when_whole(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), whole_file(target) as draft:
+        draft.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    with whole_file(target) as draft:
+        draft.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    (tmp_path / "plain").touch()
+    with whole_file(tmp_path / "ours") as draft:
+        draft.write_text("x")
+    with whole_folder(tmp_path / "folder", "mark"):
+        pass
+    (tmp_path / "made").mkdir()
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert (tmp_path / "folder").stat().st_mode == (tmp_path / "made").stat().st_mode
+
+
+def test_a_folder_appears_only_when_whole(tmp_path):
+    target = tmp_path / "deep" / "report"
+    with pytest.raises(KeyboardInterrupt), whole_folder(target, "mark") as draft:
+        (draft / "half").touch()
+        raise KeyboardInterrupt
+    assert names(tmp_path / "deep") == []
+    for content in ("first", "second"):
+        with whole_folder(target, "mark") as draft:
+            (draft / content).touch()
+        assert names(target) == sorted([content, "mark"])
+    assert names(tmp_path / "deep") == ["report"]
+
+
+def test_what_we_did_not_make_is_not_replaced(tmp_path):
+    target = tmp_path / "mine"
+    target.mkdir()
+    (target / "thesis.tex").touch()
+    with pytest.raises(FileExistsError, match="one with mark in it"), whole_folder(target, "mark"):
+        pass
+    assert names(target) == ["thesis.tex"]
+    with pytest.raises(NotADirectoryError), whole_folder(target / "thesis.tex" / "x", "mark"):
+        pass
+
+
+def test_the_current_folder_may_be_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with whole_file("a.npy") as draft:
+        assert os.fspath(draft).endswith(".npy")
+    assert names(tmp_path) == ["a.npy"]

@@ -1,0 +1,189 @@
+"""A deliberately broken copy of each formula, shown to fail the tests: a sign, an index, a missing detach.
+
+Each mutant is the packages with one text replaced, in a folder of its own, under the tests named
+beside it.  A mutant that the tests let live is a test that is missing.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+POLYNOMIAL = "tests/corrector/test_polynomial.py"
+ANSATZ = "tests/corrector/test_ansatz.py"
+ITERATION = "tests/analysis/test_iteration.py"
+CERTIFICATE = "tests/analysis/test_certificate.py"
+FIXED = "tests/analysis/test_fixedpoint.py"
+BASIN = "tests/analysis/test_basin.py"
+VERIFY = "tests/analysis/test_verification.py"
+STRATEGY = "tests/analysis/test_strategies.py"
+RULES = "tests/training/test_rules.py"
+MEASURES = "tests/training/test_measures.py"
+ENSEMBLE = "tests/training/test_ensemble.py"
+COMPARE = "tests/training/test_comparison.py"
+STATISTICS = "tests/training/test_statistics.py"
+
+MUTANTS = [
+    # file, text, what it becomes, tests that must fail
+    ("corrector/evaluation.py", "quotient[i - 2] = -rest[i]", "quotient[i - 2] = rest[i]", POLYNOMIAL),
+    ("corrector/evaluation.py", "R = K - K @ K if R is None", "R = K @ K - K if R is None", POLYNOMIAL),
+    (
+        "corrector/evaluation.py",
+        "value = value + 2 * (K @ B) - B",
+        "value = value + 2 * (K @ B) + B",
+        POLYNOMIAL,
+    ),
+    ("corrector/evaluation.py", "r = x - x * x", "r = x * x - x", POLYNOMIAL),
+    (
+        "corrector/evaluation.py",
+        "a + b / 2 for a, b in pairs[1:]]\n    R =",
+        "a - b / 2 for a, b in pairs[1:]]\n    R =",
+        POLYNOMIAL,
+    ),
+    ("corrector/evaluation.py", "return last // size + 1", "return last // size + 2", POLYNOMIAL),
+    ("corrector/polynomial.py", "comb(i, k) * base ** (i - k)", "comb(i, k) * base ** i", POLYNOMIAL),
+    ("corrector/polynomial.py", "range(i - k + 1, i + 1)", "range(i - k, i + 1)", POLYNOMIAL),
+    (
+        "corrector/polynomial.py",
+        "enumerate(taylor) if k and t) - 1",
+        "enumerate(taylor) if k and t)",
+        POLYNOMIAL,
+    ),
+    ("corrector/polynomial.py", "power = f(power)", "power = f(x)", POLYNOMIAL),
+    ("corrector/catalog.py", "(-1) ** k * comb(n + k, k)", "comb(n + k, k)", ANSATZ),
+    ("corrector/catalog.py", "comb(2 * n + 1, n - k)", "comb(2 * n, n - k)", ANSATZ),
+    ("corrector/words.py", 'if u[-1] == v[0] == "P" else', "if u[-1] == v[0] else", ANSATZ),
+    (
+        "corrector/words.py",
+        "yield word[: i + 1], word[i:]",
+        "yield word[: i + 1], word[i + 1 :] or word",
+        ANSATZ,
+    ),
+    ("corrector/words.py", 'if longer.count("D") <= order:', 'if longer.count("D") < order:', ANSATZ),
+    ("corrector/words.py", 'current["P"] - 1] if m', 'current["P"] + 1] if m', ANSATZ),
+    ("corrector/hermite.py", "* (n + k) / k", "* (n + k - 1) / k", ANSATZ),
+    ("corrector/hermite.py", "lead = remainder[-1]", "lead = -remainder[-1]", ANSATZ),
+    ("analysis/fixedpoint.py", "[1 - weight]) + weight", "[1 - weight]) - weight", FIXED),
+    ("analysis/iteration.py", "verdict[~contracts & still] = Status.STALLED", "pass", ITERATION),
+    (
+        "analysis/iteration.py",
+        "R = current - current @ current",
+        "R = current @ current - current",
+        ITERATION,
+    ),
+    ("analysis/iteration.py", "difference = -np.convolve(g, g)", "difference = np.convolve(g, g)", ITERATION),
+    ("analysis/iteration.py", "residual ** (order + 1) * total", "residual ** order * total", ITERATION),
+    (
+        "analysis/iteration.py",
+        "image = K + self._like(gamma, K) * (image - K)",
+        "image = K + self._like(gamma, K) * image",
+        ITERATION,
+    ),
+    ("analysis/iteration.py", "self.at_half * self.noise[here]", "self.noise[here]", ITERATION),
+    ("analysis/iteration.py", "self._store(previous, diverged)", "self._store(current, diverged)", ITERATION),
+    ("analysis/certificate.py", "if not e < 0.25:", "if not e < 0.5:", CERTIFICATE),
+    (
+        "analysis/certificate.py",
+        "radius = _up(first * 2 / (root * (1 + root)))",
+        "radius = _up(first / (root * (1 + root)))",
+        CERTIFICATE,
+    ),
+    ("analysis/certificate.py", "S = 2 * K - xp.eye", "S = K - xp.eye", CERTIFICATE),
+    ("analysis/certificate.py", "trace += 3 * complex", "trace -= 30 * complex", CERTIFICATE),
+    (
+        "analysis/basin.py",
+        "labels[np.abs(z - centre) < radius] = i",
+        "labels[np.abs(z - centre) < 3 * radius] = i",
+        BASIN,
+    ),
+    ("analysis/basin.py", "(z.real[inside] > 0.5)", "(z.real[inside] < 0.5)", BASIN),
+    ("analysis/verification.py", "kept, given = _copied(x), _copied(x)", "kept, given = x, x", VERIFY),
+    ("analysis/verification.py", "first = _copied(y)", "first = y", VERIFY),
+    ("analysis/verification.py", "u * (32 + kappa**2)", "1e4 * u * (32 + kappa**2)", VERIFY),
+    ("analysis/strategies.py", "np.sqrt(np.square(norms) - 1)", "np.array(norms)", STRATEGY),
+    (
+        "analysis/strategies.py",
+        "grade[:, None] < grade[None, :]",
+        "grade[:, None] <= grade[None, :]",
+        STRATEGY,
+    ),
+    ("training/rules.py", "pull = fixed - target", "pull = target - fixed", RULES),
+    (
+        "training/rules.py",
+        "with torch.no_grad():\n        image, target",
+        "if True:\n        image, target",
+        RULES,
+    ),
+    (
+        "training/rules.py",
+        "_targets(net, y.detach(), wanted)",
+        "_targets(net, net(y.detach()), wanted)",
+        RULES,
+    ),
+    ("training/rules.py", "return s - s.detach()", "return s", RULES),
+    ("training/rules.py", "_scale(y, reduction, 2) / 2", "_scale(y, reduction, 2)", RULES),
+    ("training/rules.py", "return 2 / entries", "return 1 / entries", RULES),
+    ("training/rules.py", "image = functional_call(net, spare, (y,))", "image = net(y)", RULES),
+    ("training/rules.py", "        if i:\n            power", "        if True:\n            power", RULES),
+    ("training/measures.py", "centred = (y - y.mean(0)).flatten(1)", "centred = y.flatten(1)", MEASURES),
+    (
+        "training/measures.py",
+        'collapsed = not values["kept"] >= variance_floor',
+        'collapsed = values["kept"] < 0',
+        MEASURES,
+    ),
+    ("training/measures.py", ".clamp_min(0).sqrt()", ".clamp_min(0)", MEASURES),
+    ("training/measures.py", "part.training = mode", "part.training = True", MEASURES),
+    ("training/ensemble.py", "torch.lerp(start, p, rate)", "torch.lerp(start, p, 2 * rate)", ENSEMBLE),
+    (
+        "training/comparison.py",
+        "final.sel(seed=list(self.setting.tuning_seeds))",
+        "final.sel(seed=list(self.setting.seeds))",
+        COMPARE,
+    ),
+    (
+        "training/comparison.py",
+        '4 if self.rule == "target" else 2 +',
+        '4 if self.rule == "target" else 1 +',
+        COMPARE,
+    ),
+    ("training/report.py", 'if {"lower", "higher"} <= shown:', "if False:", COMPARE),
+    ("training/statistics.py", "(1 + confidence) / 2", "confidence", STATISTICS),
+    ("training/statistics.py", "if ratio.high < 1:", "if ratio.mean < 1:", STATISTICS),
+]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mutant")
+    for part in ("corrector", "analysis", "training", "tests"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "broken", "tests"), MUTANTS, ids=[f"{m[0]}: {m[2]}" for m in MUTANTS]
+)
+def test_broken_formulas_do_not_live(copy, file, text, broken, tests):
+    source = (ROOT / file).read_text()
+    assert source.count(text) == 1, "the formula has moved: bring the mutant after it"
+    (copy / file).write_text(source.replace(text, broken))
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", tests],
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ
+            | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_PROFILE": "mutants"},
+        )
+    finally:
+        (copy / file).write_text(source)
+    assert result.returncode == 1, result.stdout[-2000:]
+    assert " failed" in result.stdout

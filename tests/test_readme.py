@@ -1,0 +1,34 @@
+"""The README's code runs, and its numbers are the stored demo's."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def refresh():
+    spec = importlib.util.spec_from_file_location("refresh", ROOT / "docs" / "refresh.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_training_loop_runs():
+    (loop,) = (code for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if ">>>" not in code)
+    exec(loop, {})  # noqa: S102 - our own README
+
+
+def test_the_numbers_are_those_the_demo_wrote(refresh):
+    written = README.split(refresh.BEGIN)[1].split(refresh.END)[0]
+    assert written == refresh.block(ROOT / "docs" / "demo")
+
+
+def test_files_and_pictures_it_names_exist():
+    for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), target
