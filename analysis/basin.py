@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -97,14 +97,15 @@ def basins(
     gamma = checked_relaxation(relaxation)
     if g.degree < 2:
         raise ValueError(f"`g` must have at least degree 2, to let points escape; got {g}")
+    if not 1 <= max_steps < 2**16:
+        raise ValueError(f"`max_steps` must lie between 1 and 65535; got {max_steps}")
     z = _grid(extent, resolution)
     attractors = tuple(p.value for p in fixed_points(g, gamma) if p.kind in ("superattracting", "attracting"))
     attractors = tuple(sorted(attractors, key=lambda a: (a not in (0, 1), a.real, a.imag)))
     relaxed = [float(gamma * c) for c in g.coefficients]
     relaxed[1] += float(1 - gamma)
-    labels, steps = _iterate(
-        np.array(relaxed), z.ravel(), _traps(g, float(gamma), relaxed, attractors), max_steps
-    )
+    traps = _traps(g, float(gamma), relaxed, attractors)
+    labels, steps = _iterate(g, float(gamma), z.ravel(), traps, max_steps)
     left, right, bottom, top = extent
     pixel = (right - left) * (top - bottom) / z.size
     return Basins(
@@ -150,10 +151,11 @@ def _trap_radius(coefficients: list[float], centre: complex) -> float:
     """A radius ρ with Σ_{k≥1} |t_k| ρ^{k−1} < 1: the disc is mapped into a smaller one."""
     series = np.polynomial.Polynomial(coefficients)(np.polynomial.Polynomial([centre, 1]))
     sizes = np.abs(series.coef[1:])
+    shrink = max(0.999, (1 + sizes[0]) / 2)  # the factor the disc is to shrink by, below 1
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        if np.polyval(sizes[::-1], middle) < 0.999:
+        if np.polyval(sizes[::-1], middle) < shrink:
             low = middle
         else:
             high = middle
@@ -172,7 +174,7 @@ def _escape_radius(coefficients: list[float]) -> float:
 
 
 def _iterate(
-    coefficients: np.ndarray[Any, Any], z: Complex[np.ndarray, " n"], traps: _Traps, max_steps: int
+    g: Corrector, gamma: float, z: Complex[np.ndarray, " n"], traps: _Traps, max_steps: int
 ) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
     labels = np.full(z.shape, UNDECIDED, dtype=np.int8)
     steps = np.full(z.shape, max_steps, dtype=np.uint16)
@@ -185,16 +187,9 @@ def _iterate(
         index, z = index[~done], z[~done]
         if not index.size:
             break
-        z = _horner(coefficients, z)
+        image = g(z)
+        z = image if gamma == 1 else z + gamma * (image - z)
     return labels, steps
-
-
-def _horner(coefficients: np.ndarray[Any, Any], z: Complex[np.ndarray, " n"]) -> Complex[np.ndarray, " n"]:
-    value = np.full_like(z, coefficients[-1])
-    for c in coefficients[-2::-1]:
-        value *= z
-        value += c
-    return value
 
 
 def _grid(extent: tuple[float, float, float, float], resolution: int) -> Complex[np.ndarray, "rows columns"]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flint import acb, acb_poly, arb, fmpq, fmpq_poly
 
-if TYPE_CHECKING:
-    from corrector import Corrector
+from corrector import Corrector
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,8 @@ class FixedPoint:
             can a fixed matrix have a Jordan block at λ.
         multiplier: 1 − γ + γg'(λ), by which a small distance to λ is multiplied at each step.
         kind: "superattracting" (multiplier 0), "attracting" (modulus < 1), "neutral" (= 1) or
-            "repelling" (> 1).
+            "repelling" (> 1); exact where the multiplier is rational, as at every rational point,
+            else by ball arithmetic, where "neutral" includes what 53 bits cannot tell from it.
     """
 
     value: complex
@@ -37,8 +37,7 @@ def fixed_points(g: Corrector, relaxation: float | Fraction = 1) -> tuple[FixedP
     """Return every fixed point of x ↦ x + γ(g(x) − x), by real and then imaginary part.
 
     The roots of g(x) − x are found from its exact factorisation over the rationals and isolated
-    by ball arithmetic, so that none is missed and none is found twice; whether a multiplier is
-    exactly 0, 1 or −1 is decided by division, not by rounding.
+    by ball arithmetic, so that none is missed and none is found twice.
 
     Args:
         g: the corrector.
@@ -58,6 +57,8 @@ def fixed_points(g: Corrector, relaxation: float | Fraction = 1) -> tuple[FixedP
     1/2 1.5 repelling
     1 0.0 superattracting
     """
+    if not isinstance(g, Corrector):
+        raise TypeError(f"`g` must be a Corrector; got {type(g).__name__}")
     gamma = checked_relaxation(relaxation)
     g_exact = as_flint(g.coefficients)
     equation = g_exact - fmpq_poly([0, 1])
@@ -90,11 +91,7 @@ def as_flint(coefficients: tuple[Fraction, ...]) -> fmpq_poly:
 def _roots(factor: fmpq_poly, multiplicity: int, multiplier: fmpq_poly) -> list[FixedPoint]:
     """The roots of one irreducible factor; what holds exactly for one holds for all of them."""
     remainder = multiplier % factor
-    kind = None
-    if not remainder:
-        kind = "superattracting"
-    elif remainder in (fmpq_poly([1]), fmpq_poly([-1])):
-        kind = "neutral"
+    exact = Fraction(int(remainder[0].p), int(remainder[0].q)) if remainder.degree() < 1 else None
     rational = None
     if factor.degree() == 1:
         root = -factor[0] / factor[1]
@@ -103,7 +100,9 @@ def _roots(factor: fmpq_poly, multiplicity: int, multiplier: fmpq_poly) -> list[
     for ball, _ in _isolated(factor):
         value = complex(rational) if rational is not None else complex(ball)
         at = acb_poly(remainder)(acb(ball))
-        points.append(FixedPoint(value, rational, multiplicity, complex(at), kind or _kind(abs(at))))
+        size = complex(at) if exact is None else complex(exact)
+        modulus = abs(at) if exact is None else abs(exact)
+        points.append(FixedPoint(value, rational, multiplicity, size, _kind(modulus)))
     return points
 
 
@@ -113,7 +112,10 @@ def _isolated(factor: fmpq_poly) -> list[tuple[Any, int]]:
     return list(roots)
 
 
-def _kind(modulus: arb) -> str:
+def _kind(modulus: arb | Fraction) -> str:
+    """What a multiplier of this modulus does; a ball around 1 that cannot be told from it is neutral."""
+    if modulus == 0:
+        return "superattracting"
     if modulus < 1:
         return "attracting"
     return "repelling" if modulus > 1 else "neutral"

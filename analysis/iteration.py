@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import array_api_compat
 import numpy as np
 
-from corrector import MCWEENY, Polynomial
+from corrector import MCWEENY, Corrector, Polynomial
 from corrector.evaluation import at_matrix, two_point
 
 from .arrays import adjoint, checked_matrix, frobenius, norm_estimate, unit_roundoff
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
     from jaxtyping import Bool, Float, Inexact, Int
 
-    from corrector import Corrector
     from corrector.evaluation import Array
+
+
+_DOUBT = 1e-3
+"""Rounding errors of this size in an eigenvalue leave fewer than three digits of the projector sure."""
 
 
 class Status(StrEnum):
@@ -157,7 +160,6 @@ class _Run:
         self.unit = unit_roundoff(K) * np.sqrt(self.size)
         kappa = np.maximum(norm_estimate(K), 1)
         self.unreachable = kappa / np.sqrt(unit_roundoff(K))  # a norm at which no digit is left
-        self.rounding = 4 * self.unit * kappa**2  # of one step, in an eigenvalue
         self.noise = np.zeros(count)
         self.allowed = np.full(count, np.inf)  # what the law allows the next residual to be
         self.moved = np.full(count, np.inf)
@@ -186,7 +188,7 @@ class _Run:
                 return
             current, R, contracts = self._keep(~stop, current, R, contracts)
             self.allowed[self.active] = np.where(contracts, bound[~stop], np.inf)
-            self._amplify(contracts)
+            self._amplify(kappa[~stop], contracts)
             previous, current = current, self._step(current, R, contracts)
             self.moved[self.active] = frobenius(current - previous)
 
@@ -219,17 +221,23 @@ class _Run:
         low = (residual <= 10 * self.unit * scale**4) & (residual <= half_the_digits * scale)
         exact = contracts & (residual <= 4 * self.unit * scale**2)
         verdict = np.full(residual.shape, "", dtype=object)
-        verdict[~contracts & (self.noise[here] >= 0.5)] = Status.WRONG_SIDE_RISK
         verdict[~contracts & still] = Status.STALLED
         verdict[floored] = Status.FLOOR
         verdict[(floored & low) | exact] = Status.CONVERGED
+        doubtful = self.noise[here] >= _DOUBT
+        verdict[doubtful & (verdict != Status.STALLED)] = Status.WRONG_SIDE_RISK
         verdict[~np.isfinite(residual) | (kappa >= self.unreachable[here])] = Status.DIVERGED
         return verdict
 
-    def _amplify(self, contracts: Bool[np.ndarray, " batch"]) -> None:
-        """Carry rounding errors one step further along the most repelling real point, ½."""
+    def _amplify(self, kappa: Float[np.ndarray, " batch"], contracts: Bool[np.ndarray, " batch"]) -> None:
+        """Carry rounding errors one step further along the most repelling real point, ½.
+
+        A step makes an error of about κ³u, κ the norm it meets, not the one it started from: near a
+        defective ½ norms grow, and with them the errors, until they decide the projector.
+        """
         here = self.active
-        grown = self.at_half * self.noise[here] + self.rounding[here]
+        rounding = 4 * self.unit * np.maximum(kappa, 1) ** 3
+        grown = self.at_half * self.noise[here] + rounding
         self.noise[here] = np.where(contracts, self.noise[here], grown)
 
     def _record(self, residual: Float[np.ndarray, " batch"]) -> None:
@@ -302,6 +310,8 @@ def _tally(status: np.ndarray[Any, Any]) -> str:
 
 
 def _check(g: Corrector, relaxation: float, max_steps: int) -> None:
+    if not isinstance(g, Corrector):
+        raise TypeError(f"`g` must be a Corrector; got {type(g).__name__}")
     if not g.order:
         raise ValueError(
             "`g` must be a corrector of order 1 or more, with g(0) = 0, g(1) = 1 and zero slope at "

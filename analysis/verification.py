@@ -39,7 +39,8 @@ def assert_idempotent(
             failing example is then reported.
         tolerance: the greatest relative error allowed.  When None it comes from the arithmetic:
             exact for exact values; for a floating-point matrix √m·u·(32 + ‖K‖²), at most √u; for
-            floating-point values of a function 64·u·√size, u the unit round-off of their dtype.
+            floating-point values of a function 64·u·√size of the larger of x and f(x), and what f
+            makes of a shift of f(x) by a few units of round-off, u that of their dtype.
         max_examples: how many inputs to draw from a strategy or take from an iterable.
 
     Raises:
@@ -48,7 +49,7 @@ def assert_idempotent(
         TypeError: the subject is no matrix and no function.
         ValueError: a function without inputs, or without a single one.
 
-    Cost: one product and a singular value decomposition for a matrix; three calls an input for a
+    Cost: one product and a singular value decomposition for a matrix; five calls an input for a
     function.
 
     >>> assert_idempotent([[1, 1], [0, 0]])
@@ -59,6 +60,10 @@ def assert_idempotent(
     AssertionError: f(f(x)) = f(x) is broken: f(x) = 2, f(f(x)) = 3
     reproduce with x = 1
     """
+    if tolerance is not None and not tolerance >= 0:
+        raise ValueError(f"`tolerance` must be at least 0; got {tolerance}")
+    if max_examples < 1:
+        raise ValueError(f"`max_examples` must be at least 1; got {max_examples}")
     if callable(subject):
         _assert_function(subject, inputs, tolerance, max_examples)
     elif inputs is not None:
@@ -149,9 +154,34 @@ class _Laws:
         kinds = _kind(first), _kind(z)
         if kinds[0] != kinds[1]:
             return f"f(f(x)) has the kind of f(x) is broken: f(x) is {kinds[0]}, f(f(x)) is {kinds[1]}"
-        return self._differ(first, z)
+        return self._differ(first, z, self._sensitivity(kept, first, z))
 
-    def _differ(self, y: Any, z: Any) -> str | None:
+    def _sensitivity(self, x: Any, y: Any, z: Any) -> float:
+        """How far rounding errors of a few units in x and y alone may carry f(f(x)) from f(x).
+
+        Measured: f(x) + δ goes through f once more, δ of the size of the rounding of x and y, twice
+        with random signs.  At most √u·‖y‖, lest a jump of f count as rounding.
+        """
+        if self.tolerance is not None or not _floating(y):
+            return 0.0
+        u = _roundoff(y)
+        scale = np.abs(_numbers(y)).max(initial=0)
+        if _floating(x):
+            scale = max(scale, np.abs(_numbers(x)).max(initial=0))
+        rng = np.random.default_rng(0)
+        farthest = 0.0
+        for _ in range(2):
+            shaken = _shifted(y, 8 * u * scale * rng.choice([-1.0, 1.0], size=_numbers(y).size))
+            image = _detached(self.f(shaken))
+            if _kind(image) == _kind(z):
+                farthest = max(farthest, float(np.linalg.norm(_numbers(image) - _numbers(z))))
+        own = 64 * u * float(scale) * float(np.sqrt(_numbers(y).size))
+        return own + min(32 * farthest, float(np.sqrt(u) * np.linalg.norm(_numbers(y))))
+
+    def _differ(self, y: Any, z: Any, allowed: float) -> str | None:
+        if isinstance(y, dict | list | tuple) and _alike(y, z):
+            pairs = zip(_leaves(y), _leaves(z), strict=True)
+            return next(filter(None, (self._differ(a, b, _ulps(a)) for a, b in pairs)), None)
         if not _floating(y):
             if _same(y, z):
                 return None
@@ -162,14 +192,48 @@ class _Laws:
                 return None
             return f"f(f(x)) = f(x) is broken: f(x) = {_shown(y)}, f(f(x)) = {_shown(z)}"
         error = float(np.linalg.norm(b - a))
-        limit = self.tolerance
-        if limit is None:
-            limit = 64 * _roundoff(y) * np.sqrt(a.size)
-        allowed = limit * float(np.linalg.norm(a))
+        if self.tolerance is not None:
+            allowed = self.tolerance * float(np.linalg.norm(a))
         if error <= allowed:
             return None
         cause = "mathematics" if error > 1e3 * allowed else "perhaps arithmetic"
         return f"f(f(x)) = f(x) is broken: ‖f(f(x)) − f(x)‖ is {error:.3g}, allowed {allowed:.3g} ({cause})"
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [leaf for key in value for leaf in _leaves(value[key])]
+    if isinstance(value, list | tuple):
+        return [leaf for entry in value for leaf in _leaves(entry)]
+    return [value]
+
+
+def _alike(y: Any, z: Any) -> bool:
+    """Whether two containers hold values of the same kinds in the same places."""
+    if type(y) is not type(z):
+        return False
+    if isinstance(y, dict):
+        return y.keys() == z.keys() and all(_alike(y[k], z[k]) for k in y)
+    if isinstance(y, list | tuple):
+        return len(y) == len(z) and all(map(_alike, y, z))
+    return _kind(y) == _kind(z)
+
+
+def _ulps(y: Any) -> float:
+    """64 units of round-off of a floating-point value; 0 for any other."""
+    return (
+        64 * _roundoff(y) * float(np.linalg.norm(_numbers(y))) * np.sqrt(_numbers(y).size)
+        if _floating(y)
+        else 0.0
+    )
+
+
+def _shifted(y: Any, by: np.ndarray[Any, Any]) -> Any:
+    if not _is_array(y):
+        return type(y)(y + by.item())
+    xp = array_api_compat.array_namespace(y)
+    shift = xp.asarray(by.reshape(tuple(y.shape)), dtype=xp.float64, device=array_api_compat.device(y))
+    return y + xp.astype(shift, y.dtype)
 
 
 def _is_array(x: Any) -> bool:
@@ -177,12 +241,15 @@ def _is_array(x: Any) -> bool:
 
 
 def _copied(x: Any) -> Any:
-    if hasattr(x, "detach"):
-        return x.detach().clone()
-    return copy.deepcopy(x)
+    return copy.deepcopy(_detached(x))
 
 
 def _detached(x: Any) -> Any:
+    """X, with every tensor in it cut off from its graph."""
+    if isinstance(x, dict):
+        return type(x)((key, _detached(value)) for key, value in x.items())
+    if type(x) in (list, tuple):
+        return type(x)(map(_detached, x))
     return x.detach() if hasattr(x, "detach") else x
 
 
@@ -218,12 +285,9 @@ def _same(a: Any, b: Any) -> bool:
         return bool(xp.all((a == b) | ((a != a) & (b != b))))
     if hasattr(a, "equals"):  # pandas, polars
         return bool(a.equals(b))
-    try:
-        return bool(a == b) or bool(a != a and b != b)
-    except (TypeError, ValueError):  # a container of arrays, say
-        if isinstance(a, dict) and isinstance(b, dict):
-            return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
-        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, dict | list | tuple):
+        return _alike(a, b) and all(map(_same, _leaves(a), _leaves(b)))
+    return bool(a == b) or bool(a != a and b != b)
 
 
 def _kind(x: Any) -> str:

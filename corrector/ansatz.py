@@ -128,6 +128,7 @@ def derive(order: int = 1, degree: int | None = None) -> Family:
     require_at_least("order", order, 1)
     degree = 2 * order + 1 if degree is None else degree
     require_at_least("degree", degree, 1)
+    order, degree = int(order), int(degree)
     if degree < 2 * order + 1:
         raise NoCorrectorError(
             f"no corrector of order {order} has degree {degree}; the least degree is {2 * order + 1}"

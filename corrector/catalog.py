@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import comb
+from numbers import Integral
 
 from .polynomial import Corrector
 
@@ -29,14 +30,14 @@ def smoothstep(order: int) -> Corrector:
     10x³ − 15x⁴ + 6x⁵
     """
     require_at_least("order", order, 1)
-    n = order
+    n = int(order)
     head = [(-1) ** k * comb(n + k, k) * comb(2 * n + 1, n - k) for k in range(n + 1)]
     return Corrector((0,) * n + tuple(head))
 
 
 def require_at_least(name: str, value: int, least: int) -> None:
     """Raise unless value is an integer of at least `least`."""
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not isinstance(value, Integral) or isinstance(value, bool):
         raise TypeError(f"`{name}` must be an integer; got {type(value).__name__} {value!r}")
     if value < least:
         raise ValueError(f"`{name}` must be at least {least}; got {value}")

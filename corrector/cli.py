@@ -50,7 +50,8 @@ def door() -> None:
     A corrector is a polynomial g such that iterating K <- g(K) makes an almost idempotent matrix
     exactly idempotent; the first is 3K^2 - 2K^3.
 
-    Exit status: 0 done, 1 the result does not hold, 2 a mistake in what was asked.
+    Exit status: 0 done, 1 the result does not hold, 2 a mistake in what was asked,
+    130 interrupted.
     """
 
 
@@ -139,7 +140,7 @@ def main() -> None:
     except OSError as error:
         given = f"expected to use {error.filename}; got: {error.strerror}" if error.filename else str(error)
         _fail(given, 2)
-    except (ValueError, TypeError, MemoryError, ImportError) as error:
+    except (ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError, ImportError) as error:
         _fail(str(error) or type(error).__name__, 2)
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_CONTENTS = ".made-by-corrector"
+
+
 @contextmanager
 def whole_file(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a path to write to, which becomes `target` only if the block ends without an error.
@@ -23,9 +26,9 @@ def whole_file(target: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         FileNotFoundError: the folder does not exist.
     """
-    path = Path(target)
+    path = Path(target).resolve()
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"expected an existing folder for {path.name}; got {path.parent}")
+        raise FileNotFoundError(f"expected an existing folder for {path.name}; got {Path(target).parent}")
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     draft = Path(name)
@@ -38,28 +41,32 @@ def whole_file(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(target: str | os.PathLike[str], marker: str) -> Iterator[Path]:
+def whole_folder(target: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a folder to fill, which becomes `target` only if the block ends without an error.
 
-    A folder that is there already is replaced only if it holds a file `marker`, the sign that it
-    was made in this way, or is empty.  The block need not write the marker itself.
+    A folder that is there already is replaced only if it is empty, or was made in this way and
+    holds nothing else since: the names of its files are kept in a hidden file beside them.
 
     Raises:
-        FileExistsError: `target` is something else that must not be lost.
+        FileExistsError: `target` holds something that must not be lost, or is the current folder.
         OSError: `target` cannot be written there.
     """
-    path = Path(target)
-    if path.exists() and not _replaceable(path, marker):
-        raise FileExistsError(f"expected a new folder, an empty one, or one with {marker} in it; got {path}")
-    above = next(folder for folder in path.absolute().parents if folder.exists())
+    path = Path(target).resolve()
+    if path == Path.cwd() or path.is_mount():
+        raise FileExistsError(
+            f"expected a folder that can be replaced; got the current one or a mount, {path}"
+        )
+    if path.exists() and not _replaceable(path):
+        raise FileExistsError(f"expected a new folder, an empty one, or an older report alone; got {path}")
+    above = next(folder for folder in path.parents if folder.exists())
     if not above.is_dir():
-        raise NotADirectoryError(f"expected folders above {path}; got the file {above}")
+        raise NotADirectoryError(f"expected folders above {target}; got the file {above.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     draft.chmod(0o777 & ~_umask())
     try:
         yield draft
-        (draft / marker).touch()
+        (draft / _CONTENTS).write_text("\n".join(sorted(p.name for p in draft.iterdir())), encoding="utf-8")
         if path.exists():
             old = draft.with_name(draft.name + "-old")
             path.rename(old)
@@ -71,8 +78,14 @@ def whole_folder(target: str | os.PathLike[str], marker: str) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _replaceable(path: Path, marker: str) -> bool:
-    return path.is_dir() and ((path / marker).is_file() or not any(path.iterdir()))
+def _replaceable(path: Path) -> bool:
+    if not path.is_dir():
+        return False
+    names = {p.name for p in path.iterdir()}
+    if _CONTENTS not in names:
+        return not names
+    ours = (path / _CONTENTS).read_text(encoding="utf-8").splitlines()
+    return names <= {_CONTENTS, *ours}
 
 
 def _umask() -> int:

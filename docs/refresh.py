@@ -10,15 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from training import report
+
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- demo: begin -->\n", "<!-- demo: end -->\n"
-COLUMNS = {
-    "relative": "relative error",
-    "centred": "centred error",
-    "rank": "effective rank",
-    "kept": "variance kept",
-    "reconstruction": "reconstruction",
-}
+COLUMNS = {name: title for name, title in report.COLUMNS.items() if name != "reconstruction_again"}
 
 
 def block(folder: Path) -> str:
@@ -47,11 +43,11 @@ def _cell(entry: pd.Series) -> str:
     return f"{entry['mean']:.3g} ({entry.low:.3g}–{entry.high:.3g})"
 
 
-def main(report: Path) -> None:
+def main(made: Path) -> None:
     for name in ("table.csv", "report.json"):
-        shutil.copy(report / name, ROOT / "docs" / "demo" / name)
+        shutil.copy(made / name, ROOT / "docs" / "demo" / name)
     for name in ("digits.png", "basins.png", "tradeoff.png"):
-        shutil.copy(report / name, ROOT / "docs" / "pictures" / name)
+        shutil.copy(made / name, ROOT / "docs" / "pictures" / name)
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     head, rest = text.split(BEGIN)

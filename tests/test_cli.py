@@ -116,9 +116,12 @@ MISTAKES = {
     "demo --data mnist --data-dir missing": "expected a folder with MNIST's files",
     "demo --data mnist --data-dir .": "expected train-images-idx3-ubyte or train-images-idx3-ubyte.gz in .",
     "demo --device toaster": "expected a device that torch can use; got toaster",
-    "demo --output .": "expected a new folder, an empty one, or one with report.json in it",
+    "demo --output .": "got the current one or a mount",
     "demo --output K.npy": "expected a new folder",
     "demo --output K.npy/report": "expected folders above K.npy/report; got the file",
+    "demo --device meta": "expected a device that torch can use; got meta",
+    "iterate K.npy --output P.npy --relaxation 1e400": "too large",
+    "basins --output b.png --alphas 0,1e400": "too large",
     "demo --passes 0": "0",
     "demo --seeds 1": "1",
 }

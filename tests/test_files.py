@@ -28,7 +28,7 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
     (tmp_path / "plain").touch()
     with whole_file(tmp_path / "ours") as draft:
         draft.write_text("x")
-    with whole_folder(tmp_path / "folder", "mark"):
+    with whole_folder(tmp_path / "folder"):
         pass
     (tmp_path / "made").mkdir()
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
@@ -37,14 +37,14 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
 
 def test_a_folder_appears_only_when_whole(tmp_path):
     target = tmp_path / "deep" / "report"
-    with pytest.raises(KeyboardInterrupt), whole_folder(target, "mark") as draft:
+    with pytest.raises(KeyboardInterrupt), whole_folder(target) as draft:
         (draft / "half").touch()
         raise KeyboardInterrupt
     assert names(tmp_path / "deep") == []
     for content in ("first", "second"):
-        with whole_folder(target, "mark") as draft:
+        with whole_folder(target) as draft:
             (draft / content).touch()
-        assert names(target) == sorted([content, "mark"])
+        assert names(target) == sorted([content, ".made-by-corrector"])
     assert names(tmp_path / "deep") == ["report"]
 
 
@@ -52,10 +52,10 @@ def test_what_we_did_not_make_is_not_replaced(tmp_path):
     target = tmp_path / "mine"
     target.mkdir()
     (target / "thesis.tex").touch()
-    with pytest.raises(FileExistsError, match="one with mark in it"), whole_folder(target, "mark"):
+    with pytest.raises(FileExistsError, match="an older report alone"), whole_folder(target):
         pass
     assert names(target) == ["thesis.tex"]
-    with pytest.raises(NotADirectoryError), whole_folder(target / "thesis.tex" / "x", "mark"):
+    with pytest.raises(NotADirectoryError), whole_folder(target / "thesis.tex" / "x"):
         pass
 
 
@@ -64,3 +64,34 @@ def test_the_current_folder_may_be_anywhere(tmp_path, monkeypatch):
     with whole_file("a.npy") as draft:
         assert os.fspath(draft).endswith(".npy")
     assert names(tmp_path) == ["a.npy"]
+
+
+def test_files_put_beside_an_older_report_are_not_lost(tmp_path):
+    target = tmp_path / "report"
+    with whole_folder(target) as draft:
+        (draft / "index.html").touch()
+    (target / "notes.txt").touch()
+    with pytest.raises(FileExistsError), whole_folder(target):
+        pass
+    assert "notes.txt" in names(target)
+
+
+def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileExistsError, match="the current one"), whole_folder("."):
+        pass
+
+
+def test_links_are_followed(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with whole_folder(tmp_path / "link") as draft:
+        (draft / "a").touch()
+    assert (tmp_path / "link").is_symlink()
+    assert "a" in names(tmp_path / "real")
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+    with whole_file(tmp_path / "link.txt") as draft:
+        draft.write_text("new")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"

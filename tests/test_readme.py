@@ -1,10 +1,14 @@
 """The README's code runs, and its numbers are the stored demo's."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from training.comparison import CONTENDERS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,3 +36,14 @@ def test_files_and_pictures_it_names_exist():
     for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), target
+
+
+def test_its_summary_is_the_findings_own():
+    summary = json.loads((ROOT / "docs" / "demo" / "report.json").read_text(encoding="utf-8"))["findings"][0]
+    assert "the modified rule did not beat the ordinary one" in README
+    assert not re.search(r"[Bb]etter: [^;.]*modified", summary)
+
+
+def test_the_stored_demo_is_of_todays_contenders():
+    stored = pd.read_csv(ROOT / "docs" / "demo" / "table.csv").contender.unique()
+    assert list(stored) == [*(c.name for c in CONTENDERS), "identity", "constant map"]

@@ -92,7 +92,8 @@ class Setting:
         tuning_seeds, seeds: initialisations that choose the rate, and others that are reported.
         passes: network passes each run may spend.
         batch: pictures a step.
-        points: how often a run is measured on the way.
+        points: how often a run is measured on the way, at most.
+        measured: pictures of the validation and of the test part to measure on, at most.
     """
 
     images: Images
@@ -105,7 +106,12 @@ class Setting:
     weight: float = 3.0
     batch: int = 128
     points: int = 20
+    measured: int = 1000
     contenders: tuple[Contender, ...] = field(default=CONTENDERS)
+
+    def stops(self) -> int:
+        """Return how often runs are measured: `points`, or each step where a run has fewer steps."""
+        return min(self.points, *(self.passes // contender.passes for contender in self.contenders))
 
     def build(self) -> nn.Sequential:
         """Return a new network: LeakyReLU between the layers, values from 0 to 1 after the last."""
@@ -169,7 +175,8 @@ def compare(
     Cost: contenders · rates · seeds runs of `passes` network passes, vectorised over rates and seeds.
     """
     fixed = {
-        part: _noisy(getattr(setting.images, part), setting.noise, device) for part in ("validation", "test")
+        part: _noisy(getattr(setting.images, part)[: setting.measured], setting.noise, device)
+        for part in ("validation", "test")
     }
     parts, ensembles = [], {}
     for contender in setting.contenders:
@@ -209,7 +216,7 @@ def _train(
         return total + setting.weight * idempotency_loss(f, y, contender.corrector, contender.rule)
 
     steps = setting.passes // contender.passes
-    stops = np.linspace(0, steps, setting.points + 1).round().astype(int)
+    stops = np.linspace(0, steps, setting.stops() + 1).round().astype(int)
     trace, spent = [_measured(ensemble, *fixed["validation"])], 0.0
     batches = _batches(setting, seeds, device)
     for step in range(1, steps + 1):
@@ -239,12 +246,9 @@ def _train(
 
 
 def _measured(ensemble: Ensemble, noisy: Tensor, clean: Tensor) -> Float[np.ndarray, "measure member"]:
-    def values(f: Callable[[Tensor], Tensor], x: Tensor, wanted: Tensor) -> dict[str, Tensor]:
-        return _measure(f, x, wanted)
-
     share = (ensemble.size, -1, -1)
     with torch.no_grad():
-        found = ensemble.map(values, noisy.expand(share), clean.expand(share))
+        found = ensemble.map(_measure, noisy.expand(share), clean.expand(share))
     return np.stack([found[name].double().cpu().numpy() for name in MEASURES])
 
 

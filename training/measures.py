@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 VARIANCE_FLOOR = 1e-3
 """Below this share of the inputs' variance the outputs count as one point."""
 
+_ROWS = 512
+
 
 def metrics(
     net: Callable[[Tensor], Tensor],
@@ -35,7 +37,8 @@ def metrics(
     - relative: Σ‖z − y‖² / Σ‖y‖²;
     - centred: Σ‖z − y‖² / Σ‖y − ȳ‖², nan where collapsed;
     - kept: Σ‖y − ȳ‖² / Σ‖x − x̄‖², the share of the inputs' variance;
-    - rank: the effective rank of y − ȳ, exp of the entropy of its normalised singular values;
+    - rank: the effective rank of y − ȳ, exp of the entropy of its normalised singular values (of
+      the first 512 rows, where both the batch and the samples are larger);
     - trace, norm: of f(I), norm by Frobenius, as the sources plot them;
     - collapsed: whether kept is below `variance_floor`.
 
@@ -76,11 +79,13 @@ def measure(
 ) -> dict[str, Float[Tensor, ""]]:
     """Return error, relative, centred, kept and rank as scalars; fit for `torch.vmap`."""
     y = net(x)
+    if not isinstance(y, Tensor):
+        raise TypeError(f"`net` must return a tensor; got {type(y).__name__}")
     if y.shape != x.shape:
         raise ValueError(
             f"`net` must keep the shape of its input: expected {tuple(x.shape)}; got {tuple(y.shape)}"
         )
-    z = net(y)
+    x, y, z = _wide(x), _wide(y), _wide(net(y))
     squares = (z - y).square().sum()
     centred = (y - y.mean(0)).flatten(1)
     spread = centred.square().sum()
@@ -89,8 +94,12 @@ def measure(
         "relative": squares / y.square().sum(),
         "centred": squares / spread,
         "kept": spread / (x - x.mean(0)).square().sum(),
-        "rank": effective_rank(centred),
+        "rank": effective_rank(centred[:_ROWS] if centred.shape[1] > _ROWS else centred),
     }
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def effective_rank(rows: Float[Tensor, "batch n"]) -> Float[Tensor, ""]:

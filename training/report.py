@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 import numpy as np
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from analysis import basins
 from corrector import derive
@@ -22,16 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-MARKER = "report.json"
 COLUMNS = {
     "relative": "relative error",
     "centred": "centred error",
     "rank": "effective rank",
     "kept": "variance kept",
     "reconstruction": "reconstruction",
-    "reconstruction_again": f"after {APPLICATIONS} applications",
+    "reconstruction_again": f"reconstruction after {APPLICATIONS} applications",
 }
-_COMPARED = ("centred", "reconstruction", "rank")
+_COMPARED = ("centred", "reconstruction", "rank", "kept")
 
 
 @dataclass(frozen=True)
@@ -105,9 +104,10 @@ def findings(comparison: Comparison) -> list[str]:
     for name in names:
         found = _at_best(comparison, name)
         both = _sound(found) & _sound(reference)
-        pairs = int(np.count_nonzero(both))
+        pairs, failed = int(np.count_nonzero(both)), int(np.count_nonzero(~_sound(found)))
+        lost = f", {failed} more collapsed or diverged" if failed else ""
         if pairs < 2:
-            sides.setdefault("not comparable, for its runs collapsed or diverged", []).append(name)
+            sides.setdefault("not comparable, for runs collapsed or diverged", []).append(name)
             continue
         ratios = {
             measure: paired_ratio(
@@ -117,26 +117,35 @@ def findings(comparison: Comparison) -> list[str]:
             )
             for measure in _COMPARED
         }
-        sides.setdefault(_side(ratios), []).append(name)
+        side = "not reliable, for some runs collapsed or diverged" if failed else _side(ratios)
+        sides.setdefault(side, []).append(name)
         parts = [
-            f"{COLUMNS[measure]} × {ratio.mean:.3g} ({ratio.low:.3g}–{ratio.high:.3g}), {verdict(ratio)}"
+            f"{COLUMNS[measure]} {ratio.mean:.3g} times as large "
+            f"({ratio.low:.3g}–{ratio.high:.3g}: {verdict(ratio)})"
             for measure, ratio in ratios.items()
         ]
-        sentences.append(f"{_capital(name)} against {REFERENCE}, {pairs} pairs of runs: {'; '.join(parts)}.")
+        sentences.append(
+            f"{_capital(name)} against {REFERENCE}, {pairs} pairs of runs{lost}: {'; '.join(parts)}."
+        )
     summary = "; ".join(f"{side}: {', '.join(who)}" for side, who in sides.items())
     return [
-        f"By centred error and reconstruction together, against the {REFERENCE} rule — {summary}.",
+        f"Against the {REFERENCE} rule, by centred error and reconstruction together. {_capital(summary)}.",
         *sentences,
         (
-            "This holds for this network, task, weight of the idempotency term and budget, and says "
-            "nothing of others."
+            "This holds for this network, task, one untuned weight of the idempotency term and this "
+            "budget, and says nothing of others."
         ),
     ]
 
 
 def _side(ratios: dict[str, Estimate]) -> str:
-    """On which side of the reference a contender stands, by what the intervals exclude."""
+    """On which side of the reference a contender stands, by what the intervals exclude.
+
+    A smaller error beside a lower rank or less variance kept counts as bought, not as better.
+    """
     shown = {verdict(ratios[measure]) for measure in ("centred", "reconstruction")}
+    if "lower" in shown and "lower" in {verdict(ratios[measure]) for measure in ("rank", "kept")}:
+        shown.add("higher")
     if {"lower", "higher"} <= shown:
         return "one bought with the other"
     if "lower" in shown:
@@ -155,7 +164,7 @@ def write(comparison: Comparison, folder: Path, command: str) -> None:
 
     `index.html` to read; `*.png` the figures; `metrics.nc` every run's measures, for xarray;
     `table.csv` the tables, for pandas; `best.safetensors` the best network, its architecture and
-    training in the header; `report.json` the findings, which also marks the folder as a report.
+    training in the header; `report.json` the findings.
     """
     panels = [basins(derive(order).minimal) for order in (1, 2)]
     figures = {
@@ -166,7 +175,7 @@ def write(comparison: Comparison, folder: Path, command: str) -> None:
         "rates": plotting.rates(comparison),
     }
     for name, figure in figures.items():
-        figure.savefig(folder / f"{name}.png")
+        figure.savefig(folder / f"{name}.png", bbox_inches="tight")
     own, shared_rate = table(comparison), comparison.best_rate(REFERENCE)
     shared = table(comparison, shared_rate)
     comparison.runs.to_netcdf(folder / "metrics.nc", engine="h5netcdf")
@@ -179,7 +188,7 @@ def write(comparison: Comparison, folder: Path, command: str) -> None:
         "best": best,
         "setting": comparison.runs.attrs,
     }
-    (folder / MARKER).write_text(json.dumps(summary, indent=2, default=str), encoding="utf-8")
+    (folder / "report.json").write_text(json.dumps(summary, indent=2, default=str), encoding="utf-8")
     page = _template().render(
         comparison=comparison,
         setting=comparison.setting,
@@ -227,7 +236,7 @@ def save_best(comparison: Comparison, path: Path) -> dict[str, str]:
         "weight": repr(comparison.setting.weight),
     }
     member = comparison.member(str(contender), float(rate), int(seed))
-    save_file({k: v.contiguous() for k, v in member.state_dict().items()}, path, metadata=description)
+    path.write_bytes(save(dict(member.state_dict()), metadata=description))
     return description
 
 

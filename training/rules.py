@@ -67,7 +67,8 @@ def idempotency_loss(
     (one that does, for "ordinary"), and one backward pass through the graph of y.
 
     Buffers stay as they are: a batch normalisation in training mode normalises with the statistics
-    of the batch here, but only the caller's own pass net(x) moves its running averages.
+    of the batch here, but only the caller's own pass net(x) moves its running averages.  That needs
+    the module itself as `net`: behind a function that calls it, its buffers cannot be seen.
 
     References: Jensen and Vicary, eq. 10, and their notes, section 2.1 (`E`, `ELoss`), whose
     gradient `rule="modified", reduction="seed"` equals.
@@ -143,7 +144,7 @@ def _targets(net: Callable[[Tensor], Tensor], y: Tensor, corrector: Corrector) -
 
 def _apply(net: Callable[[Tensor], Tensor], y: Tensor) -> Tensor:
     """f(y), without moving the running statistics of a module in training mode."""
-    if isinstance(net, nn.Module) and net.training and any(True for _ in net.buffers()):
+    if isinstance(net, nn.Module) and any(part.training for part in net.modules()) and _has_buffers(net):
         spare = {name: buffer.clone() for name, buffer in net.named_buffers()}
         image = functional_call(net, spare, (y,))
     else:
@@ -156,6 +157,10 @@ def _apply(net: Callable[[Tensor], Tensor], y: Tensor) -> Tensor:
             f"{tuple(y.shape)}; got {tuple(image.shape)}"
         )
     return image
+
+
+def _has_buffers(net: nn.Module) -> bool:
+    return next(net.buffers(), None) is not None
 
 
 def _without_value(s: Tensor) -> Tensor:

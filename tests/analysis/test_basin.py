@@ -52,7 +52,7 @@ def test_the_share_in_the_wrong_half_plane():
     assert inside[:, ~left].sum() / inside.sum() == pytest.approx(0.08, abs=0.01)
 
 
-@pytest.mark.parametrize("g", [MCWEENY, smoothstep(4)])
+@pytest.mark.parametrize("g", [MCWEENY, smoothstep(4), smoothstep(24)])
 def test_symmetries(g):
     labels = basins(g, resolution=300).labels
     assert np.array_equal(labels, labels[::-1])
@@ -90,6 +90,7 @@ def test_resolution_and_extent_make_square_pixels():
         ({"extent": (1, 0, 0, 1)}, "increasing"),
         ({"extent": (0, 1, 0, float("nan"))}, "increasing"),
         ({"resolution": 0}, "at least 1; got 0"),
+        ({"max_steps": 70_000}, "between 1 and 65535"),
         ({"resolution": 10**6}, "GiB"),
         ({"g": Corrector((1,))}, "at least degree 2"),
         ({"g": Corrector(("1/2",))}, "at least degree 2"),
@@ -114,3 +115,8 @@ def test_what_is_drawn(tmp_path):
     drawn = matplotlib.image.imread(tmp_path / "b.png")
     colours = {tuple((pixel[:3] * 255).round().astype(int)) for pixel in drawn.reshape(-1, 4)[::7]}
     assert tuple(round(c * 255) for c in matplotlib.colors.to_rgb(PALETTE[1])) in colours
+
+
+def test_attractors_that_barely_attract_have_traps():
+    found = basins(MCWEENY, 0.0005, resolution=64, max_steps=20_000)
+    assert min(found.area) > 0.5

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import certify, near_idempotents
+from analysis.certificate import _greatest, _rank_by_path, _times
 from tests.problems import GOLDEN, jordan, oblique, spectral_projector, with_spectrum
 
 
@@ -114,3 +117,34 @@ def test_tensors(dtype):
 def test_mistakes_are_named(K, error, words):
     with pytest.raises(error, match=words):
         certify(K)
+
+
+@given(st.integers(1, 5), st.integers(0, 999))
+def test_errors_of_products_are_bounded(m, seed):
+    """Against exact rational arithmetic: the bound holds, and is not idle."""
+    rng = np.random.default_rng(seed)
+    A, B = rng.standard_normal((2, m, m))
+    computed, bound = _times(A, B)
+    exact = np.vectorize(Fraction, otypes=[object])(A) @ np.vectorize(Fraction, otypes=[object])(B)
+    difference = exact - np.vectorize(Fraction, otypes=[object])(computed)
+    error = float(sum(d * d for d in difference.flat)) ** 0.5
+    assert error <= bound
+    assert bound <= 1e-13 * np.linalg.norm(A) * np.linalg.norm(B)
+
+
+@given(st.floats(0, 1), st.floats(0, 4), st.floats(0, 1))
+def test_the_greatest_value_along_the_path(start, middle, end):
+    t = np.linspace(0, 1, 2001)
+    values = (1 - t) ** 2 * start + t * (1 - t) * middle + t**2 * end
+    assert values.max() <= _greatest(start, middle, end) + 1e-15
+    assert _greatest(start, middle, end) <= values.max() + 1e-5
+
+
+def test_the_path_to_the_limit_proves_the_rank_where_the_trace_does_not():
+    K = with_spectrum([0.26] * 20 + [0.74] * 21)
+    e = float(np.linalg.norm(K - K @ K, 2)) * (1 + 1e-12)
+    assert _rank_by_path(K, 2 * K - np.eye(41), e) == 21
+    assert certify(K).rank == 21
+    # A computed limit that lies far off, as after a wrong turn, proves nothing.
+    far = with_spectrum([0.26] * 20 + [0.74] * 21, seed=1)
+    assert _rank_by_path(far, 2 * K - np.eye(41), e) is None

@@ -69,3 +69,15 @@ def test_the_second_smoothstep_by_hand():
 def test_the_identity_fixes_everything():
     with pytest.raises(ValueError, match="other than the identity"):
         fixed_points(Corrector((1,)))
+
+
+def test_kinds_at_rational_points_are_not_a_matter_of_rounding():
+    kinds = {p.exact: p.kind for p in fixed_points(MCWEENY, 2 - Fraction(1, 10**20))}
+    assert kinds[0] == kinds[1] == "attracting"
+    kinds = {p.exact: p.kind for p in fixed_points(Corrector((Fraction(10**20 + 1, 10**20), 1)))}
+    assert kinds[0] == "repelling"
+
+
+def test_what_is_no_corrector():
+    with pytest.raises(TypeError, match="must be a Corrector; got str"):
+        fixed_points("x")

@@ -68,7 +68,11 @@ def test_the_tolerance_can_be_given():
         (lambda s: unicodedata.normalize("NFC", s), st.text()),
         (abs, st.integers()),
         (lambda x: np.clip(x, -1, 1), vectors),
-        (lambda x: x - x.mean(), vectors.filter(lambda x: np.ptp(x) > 1e-3 or not np.ptp(x))),
+        (lambda x: x - x.mean(), vectors),
+        (lambda x: x - x.mean(), [np.full(3, 0.1), 1e6 + np.arange(5.0)]),
+        (lambda d: {"x": d["x"] / np.linalg.norm(d["x"])}, [{"x": np.array([1.0, 2, 4])}]),
+        (lambda v: [a / sum(v) for a in v], [[0.1, 0.7, 3.3]]),
+        (lambda t: (t[0].relu(),), [(torch.randn(3, requires_grad=True),)]),
         (torch.relu, [torch.randn(3, 4) for _ in range(5)]),
         (nn.ReLU(), [torch.randn(3)]),
         (lambda x: np.round(x), [np.array([0.4, 1.6]), np.array([np.nan])]),
@@ -81,6 +85,18 @@ def test_the_tolerance_can_be_given():
 )
 def test_idempotent_functions_pass(f, inputs):
     assert_idempotent(f, inputs)
+
+
+@pytest.mark.parametrize("kappa", [1, 1e2, 1e3, 1e4])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_multiplying_by_a_projector_is_idempotent(kappa, dtype):
+    if kappa**2 * np.finfo(dtype).eps > 1e-3:
+        return
+    P = oblique(6, 3, kappa).astype(dtype)
+    rng = np.random.default_rng(0)
+    assert_idempotent(lambda x: P @ x, [rng.standard_normal(6).astype(dtype) for _ in range(200)])
+    with pytest.raises(AssertionError, match="mathematics"):
+        assert_idempotent(lambda x: (P @ x) * dtype(1.01), [np.ones(6, dtype)])
 
 
 def in_place(x):
@@ -156,11 +172,13 @@ def test_counterexamples_are_shrunk():
         (abs, None, ValueError, "`inputs` must be given"),
         (abs, [], ValueError, "at least one input; got none"),
         (np.eye(2), [1], TypeError, "must be a function to take inputs; got ndarray"),
+        (np.eye(2), None, ValueError, "`tolerance` must be at least 0; got -1"),
         (3.0, None, TypeError, "array or nested lists; got float"),
         (np.ones((2, 3)), None, ValueError, "square"),
         (np.array([[np.nan]]), None, ValueError, "finite"),
     ],
 )
 def test_mistakes_are_named(subject, inputs, error, words):
+    tolerance = -1 if "tolerance" in words else None
     with pytest.raises(error, match=words):
-        assert_idempotent(subject, inputs)
+        assert_idempotent(subject, inputs, tolerance=tolerance)

@@ -7,8 +7,9 @@ import torch
 
 from corrector import smoothstep
 from training import digits, metrics
-from training.comparison import CONTENDERS, MEASURES, Setting, compare
+from training.comparison import CONTENDERS, MEASURES, Setting, _batches, compare
 from training.report import COLUMNS, edges, findings, table
+from training.statistics import paired_ratio
 
 SETTING = Setting(
     images=digits(),
@@ -157,15 +158,15 @@ def test_text_claims_what_intervals_support_and_no_more(comparison):
         },
     )
     summary, *sentences, caveat = findings(told)
-    assert "better: modified order 1" in summary
+    assert "etter: modified order 1" in summary
     assert "no difference shown: modified order 2" in summary
     assert "one bought with the other: target" in summary
-    assert "worse: reconstruction only" in summary
+    assert "orse: reconstruction only" in summary
     assert len(sentences) == 4
     assert (
-        "centred error × 0.5 (0.5–0.5), lower; reconstruction × 1 (1–1), no difference shown" in sentences[2]
+        "centred error 0.5 times as large (0.5–0.5: lower); reconstruction 1 times as large" in sentences[2]
     )
-    assert "no difference shown; reconstruction" in sentences[3]
+    assert "no difference shown); reconstruction" in sentences[3]
     assert "says nothing of others" in caveat
 
 
@@ -184,7 +185,7 @@ def test_collapsed_and_diverged_runs_are_counted_and_kept_out(comparison):
     assert rows["target"].state == "3 of 3"
     assert rows["target"].cell("centred") == "collapsed"
     assert rows["target"].cell("reconstruction") == "—"
-    assert "not comparable, for its runs collapsed or diverged: target" in findings(told)[0]
+    assert "ot comparable, for runs collapsed or diverged: target" in findings(told)[0]
     assert "2 pairs of runs" in findings(told)[2]
 
 
@@ -197,3 +198,44 @@ def test_rank_and_share_are_not_those_of_the_data(comparison):
         rank = comparison.runs.test.sel(contender=contender.name, measure="rank")
         assert ((rank > 0.99) & (rank <= 12.01)).all()  # the bottleneck is 12 wide
     assert not any(math.isnan(v) for v in comparison.references["identity"].values())
+
+
+def test_survivors_of_a_collapse_are_not_called_better(comparison):
+    told = with_test_values(
+        comparison,
+        {
+            "ordinary": {"centred": [0.5, 0.51, 0.49]},
+            "modified order 1": {"centred": [0.1, 0.11, 0.09], "kept": [0.5, 0.5, 1e-6]},
+            "modified order 2": {"centred": [0.1, 0.11, 0.09], "kept": [0.01, 0.011, 0.009]},
+        },
+    )
+    summary, *sentences, _ = findings(told)
+    assert "ot reliable, for some runs collapsed or diverged: modified order 1" in summary
+    assert "ne bought with the other: modified order 2" in summary
+    assert "etter" not in summary
+    assert "2 pairs of runs, 1 more collapsed or diverged" in sentences[2]
+
+
+def test_intervals_hold_jointly(comparison):
+    rng = np.random.default_rng(1)
+    values = {"ordinary": {"centred": [0.5, 0.5, 0.5]}, "target": {"centred": np.exp(rng.normal(0, 0.1, 3))}}
+    told = with_test_values(comparison, values)
+    ratio = paired_ratio(np.array(values["target"]["centred"]), np.full(3, 0.5), 1 - 0.05 / 16)
+    assert f"({ratio.low:.3g}–{ratio.high:.3g}: " in findings(told)[2]
+
+
+def test_training_sees_training_pictures_only():
+    quiet = dataclasses.replace(SETTING, noise=0.0)
+    noisy, clean = next(_batches(quiet, (0, 1), "cpu"))
+    assert noisy.shape == clean.shape == (2, 128, 64)
+    train = {tuple(row) for row in SETTING.images.train.tolist()}
+    assert all(tuple(row) in train for row in clean.reshape(-1, 64).tolist())
+    assert torch.equal(noisy, clean)
+    assert not torch.equal(clean[0], clean[1])
+
+
+@pytest.mark.parametrize("passes", [7, 70])
+def test_the_least_budgets_are_measured_at_each_step(passes):
+    runs = compare(dataclasses.replace(SETTING, passes=passes, rates=(1e-3,), points=20)).runs
+    assert runs.sizes["point"] == passes // 7 + 1
+    assert (runs.passes_spent.isel(point=0) == 0).all()

@@ -87,6 +87,12 @@ def test_measured_in_evaluation_mode_and_left_as_it_was():
     assert net.training
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_low_precision_is_summed_in_float32(dtype):
+    found = metrics(nn.Identity(), (100 * x).to(dtype))
+    assert (found["kept"], found["collapsed"]) == (1, False)
+
+
 def test_pictures():
     found = metrics(nn.Conv2d(1, 1, 1), torch.randn(8, 1, 4, 4))
     assert set(found) == {"error", "relative", "centred", "kept", "rank", "trace", "norm", "collapsed"}

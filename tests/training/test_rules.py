@@ -176,6 +176,14 @@ def test_only_the_callers_pass_moves_running_statistics(rule):
     assert all(p.grad is not None for p in net.parameters())
 
 
+def test_statistics_of_an_inner_part_in_training_mode_stay_too():
+    net = nn.Sequential(Normed(), nn.Identity()).eval()
+    net[0].train()
+    before = {name: buffer.clone() for name, buffer in net.named_buffers()}
+    idempotency_loss(net, torch.randn(8, 4))
+    assert all(torch.equal(buffer, before[name]) for name, buffer in net.named_buffers())
+
+
 def test_images_and_other_shapes():
     net = nn.Conv2d(2, 2, 3, padding=1)
     idempotency_loss(net, net(torch.randn(3, 2, 5, 5))).backward()
