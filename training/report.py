@@ -129,7 +129,7 @@ def findings(comparison: Comparison) -> list[str]:
         )
     summary = "; ".join(f"{side}: {', '.join(who)}" for side, who in sides.items())
     return [
-        f"Against the {REFERENCE} rule, by centred error and reconstruction together. {_capital(summary)}.",
+        f"Against the {REFERENCE} rule, by errors, rank and variance kept together. {_capital(summary)}.",
         *sentences,
         (
             "This holds for this network, task, one untuned weight of the idempotency term and this "
@@ -141,11 +141,13 @@ def findings(comparison: Comparison) -> list[str]:
 def _side(ratios: dict[str, Estimate]) -> str:
     """On which side of the reference a contender stands, by what the intervals exclude.
 
-    A smaller error beside a lower rank or less variance kept counts as bought, not as better.
+    Smaller errors beside a lower rank or less variance kept count as bought, not as better; larger
+    ones beside more of either, as the price of it, not as worse.
     """
     shown = {verdict(ratios[measure]) for measure in ("centred", "reconstruction")}
-    if "lower" in shown and "lower" in {verdict(ratios[measure]) for measure in ("rank", "kept")}:
-        shown.add("higher")
+    kept = {verdict(ratios[measure]) for measure in ("rank", "kept")}
+    if ("lower" in shown and "lower" in kept) or ("higher" in shown and "higher" in kept):
+        return "one bought with the other"
     if {"lower", "higher"} <= shown:
         return "one bought with the other"
     if "lower" in shown:

@@ -40,7 +40,7 @@ def test_the_terminal_shows_correctors_table_and_findings(report):
         "constant map",
     ):
         assert name in shown
-    assert "• Against the ordinary rule, by centred error" in shown
+    assert "• Against the ordinary rule, by errors, rank and variance kept" in shown
     assert shown.rstrip().endswith("Report: report/index.html")
 
 
