@@ -248,7 +248,8 @@ class Corrector(Polynomial):
                 if alpha:
                     term = evaluation.scalar_type(power)(alpha) * power
                     value = term if value is None else value + term
-            return value  # type: ignore[no-any-return]  # some α is not 0
+            corrected_x: X = value  # some α is not 0
+            return corrected_x
 
         return corrected
 

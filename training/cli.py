@@ -53,7 +53,7 @@ def demo(
     Compares four ways to make a denoising autoencoder idempotent (the ordinary rule, a plain
     target, the modified rule with the correctors of order 1 and 2) with reconstruction alone, the
     identity and a constant map: at matched scale, under an equal budget, each at its own best
-    learning rate. On two cores about 3 minutes for the digits, a quarter of an hour for MNIST; a
+    learning rate. Minutes on two cores for the digits, longer for MNIST; a
     report in HTML, with figures, data and the best network.
     """
     from rich.console import Console

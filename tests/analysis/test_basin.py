@@ -16,10 +16,9 @@ def naive(g, gamma, z, steps=400):
     with np.errstate(over="ignore", invalid="ignore"):
         for _ in range(steps):
             z = z + gamma * (g(z) - z)
-        near = lambda a: np.abs(z - a) < 1e-3  # noqa: E731
-        return np.where(
-            near(0), 0, np.where(near(1), 1, np.where(np.isfinite(z) & (np.abs(z) < 1e3), -2, -1))
-        )
+        bounded = np.isfinite(z) & (np.abs(z) < 1e3)
+        near_zero, near_one = np.abs(z) < 1e-3, np.abs(z - 1) < 1e-3
+        return np.select([near_zero, near_one, bounded], [0, 1, -2], default=-1)
 
 
 @settings(max_examples=25)

@@ -262,7 +262,7 @@ def test_equal_polynomials_are_equal_values():
 @given(any_correctors)
 def test_values_survive_repr_and_pickle(g):
     assert eval(repr(g), {"Corrector": Corrector}) == g  # noqa: S307 - a test of our own repr
-    assert pickle.loads(pickle.dumps(g)) == g  # noqa: S301
+    assert pickle.loads(pickle.dumps(g)) == g  # noqa: S301 - our own bytes
 
 
 def test_values_are_frozen():
