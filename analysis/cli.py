@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from corrector import Corrector
-
-
-def _which_corrector(command: Callable[..., None]) -> Callable[..., None]:
-    """The options --order and --alphas, of which a command takes one."""
-    command = click.option("--order", type=int, help="The smoothstep of this order.  [default: 1]")(command)
-    return click.option("--alphas", help="Or any polynomial, by α₁,α₂,…: 0,3,-2 or 0,7/2,-3,1/2.")(command)
-
+from corrector.cli import given_corrector, given_number, which_corrector
 
 _relaxation = click.option(
     "--relaxation",
@@ -33,14 +23,14 @@ _matrix = click.argument("matrix", type=click.Path(dir_okay=False, path_type=Pat
 
 
 @click.command("fixed-points")
-@_which_corrector
+@which_corrector
 @_relaxation
 @_json
 def fixed_points(order: int | None, alphas: str | None, relaxation: str, style: str) -> None:
     """Print the fixed points of a corrector and how each attracts or repels."""
     from .fixedpoint import fixed_points as find
 
-    g, gamma = _corrector(order, alphas), _fraction("--relaxation", relaxation)
+    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
     points = find(g, gamma)
     if style == "json":
         rows = [
@@ -72,7 +62,7 @@ def fixed_points(order: int | None, alphas: str | None, relaxation: str, style: 
 
 
 @click.command()
-@_which_corrector
+@which_corrector
 @_relaxation
 @click.option(
     "--extent",
@@ -108,7 +98,9 @@ def basins(
             f"expected a name ending in .png, .pdf or .svg; got {output.name}",
             param_hint="--output",
         )
-    found = sample(_corrector(order, alphas), _fraction("--relaxation", relaxation), extent, resolution)
+    found = sample(
+        given_corrector(order, alphas), given_number("--relaxation", relaxation), extent, resolution
+    )
     with whole_file(output) as draft:
         save(found, draft)
     click.echo(f"{found}\nwritten to {output}")
@@ -122,7 +114,7 @@ def basins(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where to write the projector (.npy).",
 )
-@_which_corrector
+@which_corrector
 @_relaxation
 @click.option("--max-steps", default=100, show_default=True)
 @click.pass_context
@@ -149,8 +141,8 @@ def iterate(
         raise click.BadParameter(f"expected a name ending in .npy; got {output.name}", param_hint="--output")
     solution = run(
         _load(matrix),
-        _corrector(order, alphas),
-        float(_fraction("--relaxation", relaxation)),
+        given_corrector(order, alphas),
+        float(given_number("--relaxation", relaxation)),
         max_steps,
     )
     if not solution.converged:
@@ -182,27 +174,6 @@ def certify(context: click.Context, matrix: Path, style: str) -> None:
     else:
         click.echo(f"corrector: not certified: {certificate.reason}", err=True)
     context.exit(0 if certificate.holds else 1)
-
-
-def _corrector(order: int | None, alphas: str | None) -> Corrector:
-    from corrector import Corrector, smoothstep
-
-    if alphas is None:
-        return smoothstep(1 if order is None else order)
-    if order is not None:
-        raise click.UsageError("expected --order or --alphas; got both")
-    return Corrector([a.strip() for a in alphas.split(",")])
-
-
-def _fraction(option: str, text: str) -> Any:
-    from fractions import Fraction
-
-    try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise click.BadParameter(
-            f"expected a number such as 0.5 or 1/3; got {text}", param_hint=option
-        ) from None
 
 
 def _load(path: Path) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from flint import acb, acb_poly, arb, fmpq, fmpq_poly
 
 from corrector import Corrector
+from corrector.rational import as_flint, fraction
 
 
 @dataclass(frozen=True)
@@ -83,19 +84,14 @@ def checked_relaxation(relaxation: float | Fraction) -> Fraction:
     return gamma
 
 
-def as_flint(coefficients: tuple[Fraction, ...]) -> fmpq_poly:
-    """Return the polynomial as python-flint's `fmpq_poly`."""
-    return fmpq_poly([fmpq(c.numerator, c.denominator) for c in coefficients])
-
-
 def _roots(factor: fmpq_poly, multiplicity: int, multiplier: fmpq_poly) -> list[FixedPoint]:
     """The roots of one irreducible factor; what holds exactly for one holds for all of them."""
     remainder = multiplier % factor
-    exact = Fraction(int(remainder[0].p), int(remainder[0].q)) if remainder.degree() < 1 else None
+    exact = fraction(remainder[0]) if remainder.degree() < 1 else None
     rational = None
     if factor.degree() == 1:
         root = -factor[0] / factor[1]
-        rational = Fraction(int(root.p), int(root.q))
+        rational = fraction(root)
     points = []
     for ball, _ in _isolated(factor):
         value = complex(rational) if rational is not None else complex(ball)

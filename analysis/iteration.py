@@ -23,7 +23,7 @@ import array_api_compat
 import numpy as np
 
 from corrector import MCWEENY, Corrector, Polynomial
-from corrector.evaluation import at_matrix, two_point
+from corrector.evaluation import two_point
 
 from .arrays import adjoint, checked_matrix, frobenius, norm_estimate, unit_roundoff
 
@@ -194,8 +194,8 @@ class _Run:
 
     def _step(self, K: Array, R: Array, contracts: Bool[np.ndarray, " batch"]) -> Array:
         xp = self.xp
-        image = at_matrix(self.g.coefficients, K, R)
-        self.products += self.g.products - 1
+        image = self.g.plan.at_matrix(K, R)
+        self.products += max(self.g.products - 1, 0)
         if self.relaxation != 1 and not contracts.all():
             gamma = np.where(contracts, 1.0, self.relaxation)[:, None, None]
             image = K + self._like(gamma, K) * (image - K)

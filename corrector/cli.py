@@ -10,12 +10,20 @@ import importlib
 import json
 import signal
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from fractions import Fraction
+
+    from .polynomial import Corrector
+
 _PARTS = {
     "derive": "corrector.cli",
+    "best": "corrector.cli",
+    "plan": "corrector.cli",
     "fixed-points": "analysis.cli",
     "basins": "analysis.cli",
     "iterate": "analysis.cli",
@@ -55,6 +63,31 @@ def door() -> None:
     """
 
 
+def which_corrector(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options --order and --alphas, of which a command takes one."""
+    command = click.option("--order", type=int, help="The smoothstep of this order.  [default: 1]")(command)
+    return click.option("--alphas", help="Or any polynomial, by α₁,α₂,…: 0,3,-2 or 0,7/2,-3,1/2.")(command)
+
+
+def given_corrector(order: int | None, alphas: str | None) -> Corrector:
+    """Return the corrector that --order or --alphas asks for."""
+    from .catalog import smoothstep
+    from .polynomial import Corrector
+
+    if alphas is None:
+        return smoothstep(1 if order is None else order)
+    if order is not None:
+        raise click.UsageError("expected --order or --alphas; got both")
+    return Corrector([a.strip() for a in alphas.split(",")])
+
+
+def given_number(option: str, text: str) -> Fraction:
+    """Return the exact number that an option was given as: 1, 0.5 or 1/3."""
+    from .polynomial import exact
+
+    return exact(text, option)
+
+
 @click.command()
 @click.option("--order", default=1, show_default=True, help="Near-idempotency order n, at least 1.")
 @click.option("--degree", type=int, help="Degree j of the ansatz.  [default: 2n + 1, the least]")
@@ -73,28 +106,75 @@ def derive(order: int, degree: int | None, style: str) -> None:
     equation of each, and their solution order by order.
     """
     from .ansatz import derive as derive_family
-    from .words import MAX_ORDER
+    from .derivation import interpolated
+    from .typesetting import COLUMNS, as_latex, as_text, rows_of
+    from .words import MAX_DEGREE, MAX_ORDER
 
     family = derive_family(order, degree)
-    derivation = family.derivation() if family.order <= MAX_ORDER else None
+    written_out = family.order <= MAX_ORDER and family.degree <= MAX_DEGREE
+    derivation = family.derivation() if written_out else None
+    parts = derivation.parts() if derivation else interpolated(family)
     if style == "json":
         click.echo(json.dumps(_family_as_dict(family, derivation), indent=2))
-        return
-    if style == "latex":
-        click.echo(f"\\[ g(x) = {_family_as_latex(family)} \\]")
-        click.echo(derivation.latex() if derivation else "% by Hermite interpolation: see --format text")
-        return
-    click.echo(f"g(x) = {family}")
-    free = ", ".join(family.parameters) or "none"
-    click.echo(f"order {family.order}, degree {family.degree}, free parameters: {free}")
-    products = family.minimal.products
-    click.echo(f"The minimal member takes {products} matrix products a step.")
-    click.echo()
-    click.echo(
-        derivation
-        or f"Found by Hermite interpolation: the words number {2 ** (order + 2) - 3}, "
-        f"and are written out up to order {MAX_ORDER}."
-    )
+    elif style == "latex":
+        click.echo(as_latex(parts, standalone=True))
+    else:
+        click.echo("\n    ".join(rows_of(f"g(x) = {family}", COLUMNS - 4, len)))
+        free = ", ".join(family.parameters) or "none"
+        click.echo(f"order {family.order}, degree {family.degree}, free parameters: {free}")
+        click.echo(f"The minimal member takes {family.minimal.products} matrix products a step.\n")
+        click.echo(as_text(parts))
+
+
+@click.command()
+@click.argument("criterion")
+@click.option("--order", default=1, show_default=True, help="Near-idempotency order n, at least 1.")
+@click.option("--degree", type=int, help="Degree j of the family.  [default: 2n + 3]")
+@click.option(
+    "--interval",
+    nargs=2,
+    metavar="LOW HIGH",
+    help="For smallest_residual: eigenvalues that are to go to 0, below 1/2.  [default: -1/10 1/10]",
+)
+@click.option("--multiplier", help="For multiplier_at_half: g'(1/2).  [default: 4/3 of the least member's]")
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def best(
+    criterion: str,
+    order: int,
+    degree: int | None,
+    interval: tuple[str, str] | None,
+    multiplier: str | None,
+    style: str,
+) -> None:
+    """Choose the best corrector of an order and a degree.
+
+    CRITERION is widest_real_basin, largest_disc, smallest_residual, fewest_products or
+    multiplier_at_half.  Prints what the member reaches and how that is proved, and what it gains and
+    costs beside the minimal member.  `corrector derive` prints the family that it is chosen from.
+    """
+    from rich.console import Console
+
+    from .ansatz import derive as derive_family
+
+    family = derive_family(order, 2 * order + 3 if degree is None else degree)
+    asked = {"interval": interval, "multiplier": multiplier}
+    with Console(stderr=True).status(f"Looking for the best of {family.dimension} free parameters"):
+        choice = family.best(criterion, **{name: value for name, value in asked.items() if value is not None})
+        report = json.dumps(choice.as_dict(), indent=2) if style == "json" else choice.report()
+    click.echo(report)
+
+
+@click.command()
+@which_corrector
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def plan(order: int | None, alphas: str | None, style: str) -> None:
+    """Show how a corrector is evaluated at a matrix, product by product."""
+    g = given_corrector(order, alphas)
+    if style == "json":
+        data = {"alphas": [str(a) for a in g.alphas], "products": g.products} | g.plan.as_dict()
+        click.echo(json.dumps(data, indent=2))
+    else:
+        click.echo(f"g(x) = {g}\n\n{g.plan}")
 
 
 def _family_as_dict(family: Any, derivation: Any) -> dict[str, Any]:
@@ -110,14 +190,6 @@ def _family_as_dict(family: Any, derivation: Any) -> dict[str, Any]:
         },
         "derivation": derivation.as_dict() if derivation else None,
     }
-
-
-def _family_as_latex(family: Any) -> str:
-    free = (
-        rf" + a_{{{name[1:]}}} \left({p.latex()}\right)"
-        for name, p in zip(family.parameters, family.basis, strict=True)
-    )
-    return f"{family.minimal.latex()}{''.join(free)}"
 
 
 def main() -> None:

@@ -14,16 +14,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
-from math import isqrt
 from numbers import Complex, Integral, Rational
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import array_api_compat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from jaxtyping import Num
 
 Array: TypeAlias = Any
 """Any array that speaks the array API: `numpy.ndarray`, `torch.Tensor`, …"""
@@ -58,10 +56,20 @@ def scalar_type(x: Any) -> Callable[[Fraction], Any]:
     if isinstance(x, Rational):
         return Fraction
     if isinstance(x, Complex):
-        return float
+        return _float
     if array_api_compat.is_array_api_obj(x):
-        return Fraction if str(x.dtype) == "object" else float
+        return Fraction if str(x.dtype) == "object" else _float
     return Fraction
+
+
+def _float(c: Fraction) -> float:
+    try:
+        return float(c)
+    except OverflowError:
+        raise OverflowError(
+            "expected coefficients within floating-point range; got one of "
+            f"{c.numerator.bit_length() - c.denominator.bit_length()} bits: evaluate at exact numbers"
+        ) from None
 
 
 def floating(x: Any) -> Any:
@@ -87,53 +95,6 @@ def elementwise(coefficients: tuple[Fraction, ...], x: Any) -> Any:
     return value
 
 
-def at_matrix(
-    coefficients: tuple[Fraction, ...],
-    K: Num[Array, "*batch m m"],
-    R: Num[Array, "*batch m m"] | None = None,
-) -> Num[Array, "*batch m m"]:
-    """Return p(K) for a polynomial with p(0) = 0, by matrix products.
-
-    With the pairs of `two_point`, b₀K + C(R) + (2K − I)·B(R), where C = Σ_{k≥1} (a_k + ½b_k) R^k
-    vanishes for every smoothstep and B = Σ_{k≥1} ½b_k R^k.
-
-    Args:
-        coefficients: c_0 … c_d of p, with c_0 = 0.
-        K: the matrices; see `Corrector.at_matrix`.
-        R: K − K², where the caller has it already; saves one product.
-
-    Cost: see `matrix_products`.
-    """
-    K = square(K)
-    scalar = scalar_type(K)
-    pairs = two_point(coefficients)
-    value = scalar(pairs[0][1]) * K
-    if len(pairs) == 1:
-        return value
-    odd = [b / 2 for _, b in pairs[1:]]
-    even = [a + b / 2 for a, b in pairs[1:]]
-    R = K - K @ K if R is None else R
-    powers = _powers(R, _block_size(len(pairs) - 1))
-    if any(odd):
-        B = _paterson_stockmeyer(odd, powers, scalar)
-        value = value + 2 * (K @ B) - B
-    if any(even):
-        value = value + _paterson_stockmeyer(even, powers, scalar)
-    return value
-
-
-def matrix_products(coefficients: tuple[Fraction, ...]) -> int:
-    """Return how many matrix products `at_matrix` takes: 2, 3, 4, 4 for S₁, S₂, S₃, S₄."""
-    pairs = two_point(coefficients)
-    if len(pairs) == 1:
-        return 0
-    size = _block_size(len(pairs) - 1)
-    odd = [b for _, b in pairs[1:]]
-    even = [a + b / 2 for a, b in pairs[1:]]
-    horner = sum(_blocks(part, size) - 1 for part in (odd, even) if any(part))
-    return 1 + (size - 1) + horner + bool(any(odd))
-
-
 def square(K: Any) -> Any:
     """Return K as an array that is square in its last two axes; nested lists stay exact."""
     if isinstance(K, list | tuple):
@@ -147,36 +108,3 @@ def square(K: Any) -> Any:
     if K.ndim < 2 or K.shape[-1] != K.shape[-2]:
         raise ValueError(f"`K` must be square in its last two axes; got {tuple(K.shape)}")
     return floating(K)
-
-
-def _block_size(degree: int) -> int:
-    """The s for which s − 1 powers and ⌈degree/s⌉ − 1 Horner steps are fewest: ⌈√degree⌉."""
-    return isqrt(degree - 1) + 1
-
-
-def _blocks(coefficients: Sequence[Fraction], size: int) -> int:
-    last = max(k for k, c in enumerate(coefficients) if c)
-    return last // size + 1
-
-
-def _powers(R: Any, count: int) -> list[Any]:
-    powers = [R]
-    while len(powers) < count:
-        powers.append(powers[-1] @ R)
-    return powers
-
-
-def _paterson_stockmeyer(
-    coefficients: Sequence[Fraction], powers: list[Any], scalar: Callable[[Fraction], Any]
-) -> Any:
-    """Σ_{k≥1} c_k R^k in blocks of s = len(powers), Horner's rule in R^s between the blocks."""
-    size = len(powers)
-    value = None
-    for block in reversed(range(_blocks(coefficients, size))):
-        if value is not None:
-            value = powers[-1] @ value
-        for power, c in zip(powers, coefficients[block * size : (block + 1) * size], strict=False):
-            if c:
-                term = scalar(c) * power
-                value = term if value is None else value + term
-    return value

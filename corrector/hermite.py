@@ -29,10 +29,7 @@ def minimal(order: int) -> Polynomial:
     series = [Fraction(1)]  # of (1 − w)^{−(n+1)} in w = 1 − x, factor by factor
     for k in range(1, n + 1):
         series.append(series[-1] * (n + k) / k)
-    shifted = [
-        sum((comb(k, i) * (-1) ** i * series[k] for k in range(i, n + 1)), Fraction(0)) for i in range(n + 1)
-    ]
-    return Polynomial([0] * (n + 1) + shifted)
+    return Polynomial([0] * (n + 1) + [1]) * Polynomial(series)(Polynomial((1, -1)))
 
 
 def basis(order: int, degree: int) -> tuple[Polynomial, ...]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import comb
 from numbers import Rational
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from . import evaluation
+from .plan import Plan, plan
+from .rational import as_flint, from_flint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,30 +26,40 @@ X = TypeVar("X")
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def exact(value: Any) -> Fraction:
+def exact(value: Any, name: str = "a coefficient") -> Fraction:
     """Return value as a `Fraction`; a float is refused, since 0.1 is not one tenth.
 
     Raises:
         TypeError: value is no `int`, `Fraction` or string.
-        ValueError: a string that does not read as a rational number.
+        ValueError: a string that does not read as a rational number, or has too many digits.
 
     >>> exact("1/3") + exact(2)
     Fraction(7, 3)
     """
     if isinstance(value, bool) or not isinstance(value, Rational | str):
         raise TypeError(
-            "a coefficient must be exact: an int, a Fraction or a string such as '1/3'; "
+            f"{name} must be exact: an int, a Fraction or a string such as '1/3'; "
             f"got {type(value).__name__} {value!r}"
         )
+    if isinstance(value, str) and _digits(value) > _MAX_DIGITS:
+        raise ValueError(f"{name} must have at most {_MAX_DIGITS} digits; got {value[:60]}")
     try:
         return Fraction(value)
     except (ValueError, ZeroDivisionError):
-        raise ValueError(
-            f"a coefficient must read as a rational number such as '1/3'; got {value!r}"
-        ) from None
+        raise ValueError(f"{name} must read as a rational number such as '1/3'; got {value!r}") from None
 
 
-@dataclass(frozen=True, repr=False)
+_MAX_DIGITS = 4300
+"""Python's own limit on digits read from text, held also where '1e999999999' writes them."""
+
+
+def _digits(text: str) -> int:
+    """How long a number that is written so is at most."""
+    exponent = re.search(r"[eE]([+-]?\d+)\s*$", text[-_MAX_DIGITS:])
+    return len(text) // 2 + (abs(int(exponent[1])) if exponent else 0)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
 class Polynomial:
     """The polynomial Σ c_i xⁱ with exact rational coefficients c_0 … c_d.
 
@@ -54,12 +67,18 @@ class Polynomial:
         coefficients: c_0, c_1, …; each an int, a `Fraction` or a string such as "1/3".  Trailing
             zeros are dropped, so equal polynomials compare and hash equal.
 
+    Sums, differences, products and whole powers with polynomials and exact numbers are polynomials
+    again, p(q) is the composition, and a result is a `Corrector` where its parts are correctors and
+    numbers and it has no constant term.  Values print as mathematics, also in notebooks, and pickle.
+
     Raises:
         TypeError: a coefficient is inexact, as a float is.
 
     >>> p = Polynomial((0, "1/2", 0, -1))
     >>> print(p, "at 2 is", p(2))
     1/2 x − x³ at 2 is -7
+    >>> print(2 * p + 1, "and", p(Polynomial((1, -1))))
+    1 + x − 2x³ and −1/2 + 5/2 x − 3x² + x³
     """
 
     coefficients: tuple[Fraction, ...]
@@ -77,8 +96,12 @@ class Polynomial:
         """The highest exponent; −1 for the zero polynomial."""
         return len(self.coefficients) - 1
 
+    @overload
+    def __call__(self, x: Polynomial) -> Polynomial: ...
+    @overload
+    def __call__(self, x: Any) -> Any: ...
     def __call__(self, x: Any) -> Any:
-        """Return p(x), entry by entry.
+        """Return p(x), entry by entry; or the composition p∘q where x is a polynomial q.
 
         Evaluated as Σ (a_k + b_k x)(x − x²)^k, which does not cancel near 0 and 1, where a
         corrector works: the absolute error there is a few units of round-off at any degree.
@@ -86,14 +109,72 @@ class Polynomial:
         Args:
             x: an int or `Fraction` (the result is exact), a float or complex number, an array of
                 any library that speaks the array API (its dtype and device are kept; integer
-                arrays are promoted to floating point; object arrays of Fractions stay exact).
+                arrays are promoted to floating point; object arrays of Fractions stay exact), or
+                a `Polynomial`.
 
         Raises:
-            TypeError: x is no number and no array.
+            TypeError: x is no number, no array and no polynomial.
+            OverflowError: x is floating and a coefficient is beyond floating-point range.
 
         Cost: degree multiplications an entry.
+
+        >>> MCWEENY = Corrector((0, 3, -2))
+        >>> MCWEENY(MCWEENY).order, MCWEENY(MCWEENY).degree
+        (3, 9)
         """
+        if isinstance(x, Polynomial):
+            _require_affordable_degree("a composition", self.degree * x.degree)
+            return self._like(from_flint(as_flint(self.coefficients)(as_flint(x.coefficients))), x)
         return evaluation.elementwise(self.coefficients, x)
+
+    def __add__(self, other: Any) -> Polynomial:
+        value: Polynomial = self._combine("__add__", other)
+        return value
+
+    def __sub__(self, other: Any) -> Polynomial:
+        value: Polynomial = self._combine("__sub__", other)
+        return value
+
+    def __mul__(self, other: Any) -> Polynomial:
+        value: Polynomial = self._combine("__mul__", other)
+        return value
+
+    def __rsub__(self, other: Any) -> Polynomial:
+        return (-self).__add__(other)
+
+    def __neg__(self) -> Polynomial:
+        return self * -1
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+    __array_ufunc__ = None  # NumPy must not take a polynomial apart
+
+    def __pow__(self, exponent: int) -> Polynomial:
+        if not isinstance(exponent, int) or exponent < 0:
+            raise ValueError(f"a polynomial's exponent must be a whole number from 0 on; got {exponent!r}")
+        _require_affordable_degree("a power", self.degree * exponent)
+        return self._like(from_flint(as_flint(self.coefficients) ** exponent), self)
+
+    def __eq__(self, other: object) -> bool:
+        return self.coefficients == other.coefficients if isinstance(other, Polynomial) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.coefficients)
+
+    def _combine(self, operation: str, other: Any) -> Any:
+        """Return self + other, self − other or self · other."""
+        if isinstance(other, str) or not isinstance(other, Polynomial | Rational | float | complex):
+            return NotImplemented
+        terms = other.coefficients if isinstance(other, Polynomial) else (exact(other),)
+        value = getattr(as_flint(self.coefficients), operation)(as_flint(terms))
+        return self._like(from_flint(value), other if isinstance(other, Polynomial) else self)
+
+    def _like(self, coefficients: list[Fraction], other: Polynomial) -> Polynomial:
+        """A `Corrector` where the parts are correctors or numbers and the result can be one."""
+        parts = all(isinstance(part, Corrector) or part.degree < 1 for part in (self, other))
+        if parts and any(coefficients) and not coefficients[0]:
+            return Corrector(coefficients[1:])
+        return Polynomial(coefficients)
 
     def derivative(self, k: int = 1) -> Polynomial:
         """Return the k-th derivative.
@@ -112,14 +193,28 @@ class Polynomial:
         >>> Polynomial((0, 0, 3, -2)).taylor(1)
         (Fraction(1, 1), Fraction(0, 1), Fraction(-3, 1), Fraction(-2, 1))
         """
-        base = exact(point)
-        return tuple(
-            sum(
-                (comb(i, k) * base ** (i - k) * self.coefficients[i] for i in range(k, self.degree + 1)),
-                Fraction(0),
-            )
-            for k in range(self.degree + 1)
-        )
+        return self(Polynomial((point, 1))).coefficients
+
+    def to_json(self) -> str:
+        """Return the polynomial as JSON, its coefficients as strings; `from_json` reads it back.
+
+        >>> Corrector((0, 3, -2)).to_json()
+        '{"alphas": ["0", "3", "-2"]}'
+        """
+        return json.dumps({"coefficients": [str(c) for c in self.coefficients]})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the polynomial that `to_json` wrote.
+
+        Raises:
+            ValueError: text is no such JSON.
+            TypeError: a coefficient is a float.
+
+        >>> Polynomial.from_json('{"coefficients": ["1/2", 3]}')
+        Polynomial(('1/2', 3))
+        """
+        return cls(_from_json(text, "coefficients"))
 
     def latex(self, variable: str = "x") -> str:
         r"""Return the polynomial as LaTeX.
@@ -193,14 +288,15 @@ class Corrector(Polynomial):
         >>> Corrector((0, 1)).order, Corrector((1,)).order, Corrector((2, 0)).order is None
         (0, 0, True)
         """
-        least = min(contact(self.coefficients, 0), contact(self.taylor(1), 1))
+        at_zero, at_one = contact(self.coefficients, 0), contact(self.taylor(1), 1)
+        least = min(at_zero, at_one)
         return least if least >= 0 else None
 
     def at_matrix(self, K: Num[Array, "*batch m m"]) -> Num[Array, "*batch m m"]:
         """Return g(K), powers taken by the matrix product, over any leading batch axes.
 
-        Uses K + (2K − I)·Σ ½C(2k,k) R^k, R = K − K², where g is a smoothstep, and the same form
-        with one more polynomial in R where it is not.
+        Uses K + (2K − I)·Σ ½C(2k,k) R^k, R = K − K², where g is a smoothstep, and otherwise the
+        program in S = 2K − I and R that takes the fewest products: see `plan`.
 
         Args:
             K: an array (*batch, m, m) of any library that speaks the array API, on any device; or
@@ -219,12 +315,41 @@ class Corrector(Polynomial):
         >>> Corrector((0, 3, -2)).at_matrix([[1, 1], [1, 0]]).tolist()  # the golden ratio: I − K
         [[Fraction(0, 1), Fraction(-1, 1)], [Fraction(-1, 1), Fraction(1, 1)]]
         """
-        return evaluation.at_matrix(self.coefficients, K)
+        return self.plan.at_matrix(K)
+
+    @property
+    def plan(self) -> Plan:
+        """How `at_matrix` evaluates g: a straight-line program of the fewest matrix products.
+
+        >>> print(Corrector((0, 3, -2)).plan)
+        R = K − K·K
+        T = S·R
+        g(K) = K + T
+        2 products; S = 2K − I
+        """
+        return plan(self.coefficients)
 
     @property
     def products(self) -> int:
         """The matrix products that one `at_matrix` takes."""
-        return evaluation.matrix_products(self.coefficients)
+        return self.plan.products
+
+    def to_json(self) -> str:
+        """Return the corrector as JSON, its α₁ … α_j as strings; `from_json` reads it back."""
+        return json.dumps({"alphas": [str(a) for a in self.alphas]})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the corrector that `to_json` wrote.
+
+        Raises:
+            ValueError: text is no such JSON, or every coefficient is zero.
+            TypeError: a coefficient is a float.
+
+        >>> Corrector.from_json('{"alphas": ["0", "3", "-2"]}')
+        Corrector((0, 3, -2))
+        """
+        return cls(_from_json(text, "alphas"))
 
     def at_map(self, f: Callable[[X], X]) -> Callable[[X], X]:
         """Return the function x ↦ α₁f(x) + α₂f(f(x)) + … + α_j f^j(x).
@@ -265,6 +390,25 @@ def contact(taylor: Sequence[Fraction], value: int) -> int:
     if taylor[0] != value:
         return -1
     return next(k for k, t in enumerate(taylor) if k and t) - 1
+
+
+def _from_json(text: str, key: str) -> list[int | str]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f'expected JSON such as {{"{key}": ["0", "3", "-2"]}}; got {error}') from None
+    if not isinstance(found, dict) or set(found) != {key} or not isinstance(found[key], list):
+        raise ValueError(f'expected JSON such as {{"{key}": ["0", "3", "-2"]}}; got {text[:60]}')
+    values: list[int | str] = found[key]
+    return values
+
+
+_MAX_DEGREE = 20_000
+
+
+def _require_affordable_degree(what: str, degree: int) -> None:
+    if degree > _MAX_DEGREE:
+        raise ValueError(f"{what} must have degree at most {_MAX_DEGREE}; got degree {degree}")
 
 
 def _falling(i: int, k: int) -> int:

@@ -49,6 +49,33 @@ def test_derive_above_the_words():
     assert "Hermite interpolation: the words number 2045" in result.stdout
 
 
+def test_derive_in_latex_is_a_document():
+    for order in (1, 9):
+        lines = corrector("derive", "--order", order, "--format", "latex").stdout.splitlines()
+        assert lines[0].startswith("\\documentclass")
+        assert lines[-1] == "\\end{document}"
+
+
+def test_best():
+    result = corrector("best", "fewest_products", "--order", 3, "--degree", 8)
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert "3 matrix products a step for convergence order 4" in result.stdout
+    data = json.loads(
+        corrector("best", "smallest_residual", "--interval", "0", "1/4", "--format", "json").stdout
+    )
+    assert data["bound"] <= data["value"] < data["minimal_value"]
+    assert data["measures"]["minimal member"]["degree"] == "3"
+    assert corrector("best", "widest_real_basin", "--degree", 2).returncode == 1
+
+
+def test_plan():
+    assert "5 products; S = 2K − I" in corrector("plan", "--order", 8).stdout
+    data = json.loads(corrector("plan", "--alphas", "0,3,-2", "--format", "json").stdout)
+    assert data["steps"] == ["R = K − K·K", "T = S·R"]
+    assert data["result"] == "K + T"
+
+
 def test_fixed_points():
     data = json.loads(corrector("fixed-points", "--alphas", "0,3,-2", "--format", "json").stdout)
     assert [p["exact"] for p in data["fixed_points"]] == ["0", "1/2", "1"]
@@ -95,7 +122,18 @@ MISTAKES = {
     "fixed-points --alphas ,": "rational number",
     "fixed-points --alphas 0,3 --order 1": "expected --order or --alphas; got both",
     "fixed-points --relaxation 0": "not 0; got 0",
-    "fixed-points --relaxation abc": "expected a number such as 0.5 or 1/3; got abc",
+    "fixed-points --relaxation abc": "--relaxation must read as a rational number such as '1/3'; got 'abc'",
+    "fixed-points --relaxation 1e999999999": "--relaxation must have at most 4300 digits; got 1e999999999",
+    "plan --alphas 0,3 --order 1": "expected --order or --alphas; got both",
+    "plan --order 99999999": "expected an answer of at most",
+    "derive --order 3 --degree 99999999": "answer of at most 268435456 bytes; got order 3, degree",
+    "best": "Missing argument 'CRITERION'",
+    "best nicest": "`criterion` must be one of widest_real_basin",
+    "best largest_disc --multiplier 2": "options of largest_disc are: none; got multiplier",
+    "best smallest_residual --interval 0 1": "low < high < ½",
+    "best smallest_residual --interval a b": "an end of `interval` must read as a rational number",
+    "best multiplier_at_half --multiplier 2 --degree 4": "takes degree 5 or more; got degree 4",
+    "best widest_real_basin --degree 2 --order x": "'x' is not a valid integer",
     "basins --output b.jpg": "expected a name ending in .png, .pdf or .svg; got b.jpg",
     "basins --output nowhere/b.png": "expected an existing folder for b.png",
     "basins --resolution 0 --output b.png": "at least 1; got 0",
@@ -142,6 +180,6 @@ def test_a_mistake_ends_in_one_line_and_status_two(line, folder):
 def test_without_a_command_the_help_is_shown():
     result = corrector()
     assert result.returncode == 2
-    for name in ("derive", "fixed-points", "basins", "iterate", "certify", "demo"):
+    for name in ("derive", "best", "plan", "fixed-points", "basins", "iterate", "certify", "demo"):
         assert name in result.stderr
         assert corrector(name, "--help").returncode == 0

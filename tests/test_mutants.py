@@ -17,6 +17,13 @@ POLYNOMIAL = "tests/corrector/test_polynomial.py"
 ANSATZ = "tests/corrector/test_ansatz.py"
 ITERATION = "tests/analysis/test_iteration.py"
 CERTIFICATE = "tests/analysis/test_certificate.py"
+PLAN = "tests/corrector/test_plan.py"
+ALGEBRA = "tests/corrector/test_algebra.py"
+CATALOG = "tests/corrector/test_catalog.py"
+PREMISE = "tests/corrector/test_premise.py"
+REACH = "tests/corrector/test_reach.py"
+CHOICE = "tests/corrector/test_choice.py"
+DERIVATION = "tests/corrector/test_derivation.py"
 FIXED = "tests/analysis/test_fixedpoint.py"
 BASIN = "tests/analysis/test_basin.py"
 VERIFY = "tests/analysis/test_verification.py"
@@ -30,22 +37,29 @@ STATISTICS = "tests/training/test_statistics.py"
 MUTANTS = [
     # file, text, what it becomes, tests that must fail
     ("corrector/evaluation.py", "quotient[i - 2] = -rest[i]", "quotient[i - 2] = rest[i]", POLYNOMIAL),
-    ("corrector/evaluation.py", "R = K - K @ K if R is None", "R = K @ K - K if R is None", POLYNOMIAL),
-    (
-        "corrector/evaluation.py",
-        "value = value + 2 * (K @ B) - B",
-        "value = value + 2 * (K @ B) + B",
-        POLYNOMIAL,
-    ),
     ("corrector/evaluation.py", "r = x - x * x", "r = x * x - x", POLYNOMIAL),
+    ("corrector/plan.py", "a + b / 2) for a, b", "a - b / 2) for a, b", PLAN),
+    ("corrector/plan.py", '[("K", 2 * c), ("I", -c)]', '[("K", 2 * c), ("I", c)]', PLAN),
+    ("corrector/plan.py", "missing[3 * s + i] / (2 * a *", "missing[3 * s + i] / (a *", PLAN),
     (
-        "corrector/evaluation.py",
-        "a + b / 2 for a, b in pairs[1:]]\n    R =",
-        "a - b / 2 for a, b in pairs[1:]]\n    R =",
-        POLYNOMIAL,
+        "corrector/plan.py",
+        "rest = f - a * Y * (Y + total) - a / 4",
+        "rest = f - a * Y * (Y + total) - a / 2",
+        PLAN,
     ),
-    ("corrector/evaluation.py", "return last // size + 1", "return last // size + 2", POLYNOMIAL),
-    ("corrector/polynomial.py", "comb(i, k) * base ** (i - k)", "comb(i, k) * base ** i", POLYNOMIAL),
+    ("corrector/plan.py", "difference -= missing[s + i]", "difference += missing[s + i]", PLAN),
+    ("corrector/plan.py", "return -(-degree // s) - 1", "return -(-degree // s)", PLAN),
+    ("corrector/plan.py", 'plus=_one("K"), sign=-1)', 'plus=_one("K"))', PLAN),
+    ("corrector/plan.py", "if _loss(tuned) <= _ACCEPTED:", "if True:", PLAN),
+    (
+        "corrector/plan.py",
+        "((left.shift, right.part), (right.shift, left.part))",
+        "((left.shift, left.part), (right.shift, right.part))",
+        PLAN,
+    ),
+    ("corrector/polynomial.py", "self(Polynomial((point, 1)))", "self(Polynomial((point, -1)))", POLYNOMIAL),
+    ("corrector/polynomial.py", "return (-self).__add__(other)", "return self.__add__(other)", ALGEBRA),
+    ("corrector/polynomial.py", "isinstance(part, Corrector) or part.degree < 1", "True", ALGEBRA),
     ("corrector/polynomial.py", "range(i - k + 1, i + 1)", "range(i - k, i + 1)", POLYNOMIAL),
     (
         "corrector/polynomial.py",
@@ -54,8 +68,33 @@ MUTANTS = [
         POLYNOMIAL,
     ),
     ("corrector/polynomial.py", "power = f(power)", "power = f(x)", POLYNOMIAL),
-    ("corrector/catalog.py", "(-1) ** k * comb(n + k, k)", "comb(n + k, k)", ANSATZ),
-    ("corrector/catalog.py", "comb(2 * n + 1, n - k)", "comb(2 * n, n - k)", ANSATZ),
+    ("corrector/catalog.py", "-head[-1] * (n + k)", "head[-1] * (n + k)", ANSATZ),
+    ("corrector/catalog.py", "head = [comb(2 * n + 1, n)]", "head = [comb(2 * n, n)]", ANSATZ),
+    ("corrector/catalog.py", "larger = max(c, 1 - c)", "larger = c", CATALOG),
+    ("corrector/catalog.py", "(1 + p(Polynomial((-1, 2))))", "(1 + p(Polynomial((1, -2))))", CATALOG),
+    ("corrector/catalog.py", "comb(2 * k, k), 4**k) for k", "comb(2 * k, k), 2**k) for k", CATALOG),
+    ("corrector/premise.py", 'steps = {"D": D, "PD": P @ D}', 'steps = {"D": D, "PD": D @ P}', PREMISE),
+    ("corrector/premise.py", 'if word.count("D") > order:', 'if word.count("D") >= order:', PREMISE),
+    (
+        "corrector/realline.py",
+        "real_roots(f - _flint(high[0]), first_low[0]",
+        "real_roots(f, first_low[0]",
+        REACH,
+    ),
+    ("corrector/realline.py", "if max(-low, high) < trap:", "if True:", REACH),
+    ("corrector/realline.py", "while bound(_flint(rho)) >= 1:", "while bound(_flint(rho)) >= 2:", REACH),
+    ("corrector/discs.py", "z = f(middle) + slope(z) * spread", "z = f(middle)", REACH),
+    ("corrector/discs.py", "if abs(z - 1) < near_one:", "if abs(z) < near_one:", REACH),
+    ("corrector/minimax.py", "all(w >= 0 for w in multipliers) and total < 0", "total < 0", CHOICE),
+    ("corrector/minimax.py", "rows += [(s, 1, zero), (s, -1, s)]", "rows += [(s, 1, zero)]", CHOICE),
+    (
+        "corrector/minimax.py",
+        "above = _root_above(1 + 4 * t) - 1",
+        "above = _root_above(1 + 8 * t) - 1",
+        CHOICE,
+    ),
+    ("corrector/choice.py", "4 if degree == 7 else (degree - 1)", "(degree - 1)", CHOICE),
+    ("corrector/derivation.py", "at_zero, *p = p", "_, *p = p; at_zero = 0", DERIVATION),
     ("corrector/words.py", 'if u[-1] == v[0] == "P" else', "if u[-1] == v[0] else", ANSATZ),
     (
         "corrector/words.py",
@@ -160,7 +199,7 @@ MUTANTS = [
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mutant")
-    for part in ("corrector", "analysis", "training", "tests"):
+    for part in ("corrector", "analysis", "training", "tests", "docs"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder

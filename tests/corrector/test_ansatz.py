@@ -187,26 +187,10 @@ def test_power_words_count_the_words_of_powers():
     assert words.power_words(2, 4)[3] == counts
 
 
-@pytest.mark.parametrize(("order", "degree"), [(1, 3), (1, 5), (2, 6), (3, 7)])
-def test_the_derivation_ends_at_the_family(order, degree):
-    derivation = derive(order, degree).derivation()
-    last = derivation.steps[-1].settled
-    family = derive(order, degree)
-    for i, c in enumerate(family.minimal.coefficients[1:], start=1):
-        assert last[f"alpha{i}"].as_expr().subs(dict.fromkeys(sympy.symbols("alpha1:20"), 0)) == c
-    text, latex = str(derivation), derivation.latex()
-    assert f"(x² − x){'⁰¹²³⁴'[order + 1]}" in text
-    assert latex.count(r"\begin{align*}") == latex.count(r"\end{align*}")
-    assert latex.count("{") == latex.count("}")
-    assert set(derivation.as_dict()) == {"words", "steps", "quotient"}
-    every = {word for step in derivation.steps for line in step.lines for word in line.words}
-    assert every == set(words.all_words(order))
-
-
 def test_a_disagreement_of_the_routes_is_never_returned(monkeypatch):
     monkeypatch.setattr(ansatz.hermite, "minimal", lambda _: Polynomial((0, 0, 3, 2)))
     with pytest.raises(AssertionError, match="disagree"):
-        derive(1)
+        derive(1).derivation()
 
 
 def test_the_published_sign_error_is_one():

@@ -1,0 +1,329 @@
+"""`family.best`: the member of a family that serves a purpose best, with what it gains and costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import log2
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+from .catalog import smoothstep
+from .polynomial import Corrector, exact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .ansatz import Family
+    from .minimax import Best
+
+HALF = Fraction(1, 2)
+_ORDERS = 12
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Choice(Corrector):
+    """A member chosen by a criterion: a `Corrector` that knows what speaks for it.
+
+    Attributes:
+        criterion: its name.
+        value: what the member reaches in it; proved, so that the truth is this or better.
+        minimal_value: what the family's minimal member reaches, proved in the other direction: the
+            truth is this or worse.
+        bound: what no member of the family betters; None where that was not proved.
+        claim: the criterion, the gain and the proof in words.
+        minimal: the minimal member, with which it is compared.
+
+    `print(choice.report())` compares the two in everything else.
+    """
+
+    criterion: str
+    value: Fraction
+    minimal_value: Fraction
+    bound: Fraction | None
+    claim: str
+    minimal: Corrector
+
+    def __init__(self, member: Corrector, **evidence: Any) -> None:
+        super().__init__(member.alphas)
+        for name, value in evidence.items():
+            object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        names = ("criterion", "value", "minimal_value", "bound", "claim", "minimal")
+        return _restored, (self.alphas, {name: getattr(self, name) for name in names})
+
+    def report(self) -> str:
+        """Return the claim, and a table of what the member gains and costs.
+
+        Beside it stand the minimal member, and the smoothstep of greatest order that takes as many
+        products, which is what those products could have bought instead.
+
+        Cost: a few tenths of a second, most of it for the discs.
+        """
+        columns = {name: measures(g) for name, g in self._rivals().items()}
+        rows = [["", *columns]]
+        rows += [
+            [name, *(column[name] for column in columns.values())] for name in next(iter(columns.values()))
+        ]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        table = [
+            "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows
+        ]
+        return "\n".join([f"g(x) = {self}", "", fill(self.claim, 100), "", *table])
+
+    def _rivals(self) -> dict[str, Corrector]:
+        rivals: dict[str, Corrector] = {"this member": self}
+        if self != self.minimal:
+            rivals["minimal member"] = self.minimal
+        affordable = [n for n in range(1, _ORDERS + 1) if smoothstep(n).products <= self.products]
+        equal = smoothstep(affordable[-1])
+        if equal not in rivals.values():
+            rivals[f"smoothstep({affordable[-1]})"] = equal
+        return rivals
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the choice as plain data, ready for JSON."""
+        return {
+            "criterion": self.criterion,
+            "alphas": [str(a) for a in self.alphas],
+            "value": float(self.value),
+            "minimal_value": float(self.minimal_value),
+            "bound": None if self.bound is None else float(self.bound),
+            "claim": self.claim,
+            "measures": {name: measures(g) for name, g in self._rivals().items()},
+        }
+
+
+def _restored(alphas: tuple[Fraction, ...], evidence: dict[str, Any]) -> Choice:
+    return Choice(Corrector(alphas), **evidence)
+
+
+def best(family: Family, criterion: str, **options: Any) -> Choice:
+    """Return the best member of a family by a criterion: see `Family.best`."""
+    if not isinstance(criterion, str) or criterion not in CRITERIA:
+        raise ValueError(f"`criterion` must be one of {', '.join(CRITERIA)}; got {criterion!r}")
+    choose, allowed = CRITERIA[criterion]
+    unknown = sorted(set(options) - set(allowed))
+    if unknown:
+        known = ", ".join(allowed) or "none"
+        raise ValueError(f"options of {criterion} are: {known}; got {', '.join(unknown)}")
+    return choose(family, **options)
+
+
+def measures(g: Corrector) -> dict[str, str]:
+    """Return what there is to compare about a corrector, by name and in words."""
+    from .discs import disc_radius
+    from .realline import immediate_basin
+
+    order = g.order or 0
+    found = {
+        "degree": str(g.degree),
+        "convergence order": str(order + 1),
+        "matrix products a step": str(g.products),
+        "  for a doubling of the digits": f"{g.products / log2(order + 1):.3f}",
+    }
+    for about in (0, 1):
+        basin = immediate_basin(g, about)
+        ends = f"({float(basin[0]):.4f}, {float(basin[1]):.4f})" if basin else "not proved"
+        found[f"real basin of {about}"] = ends
+    for about in (0, 1):
+        low, high = disc_radius(g, about)
+        found[f"radius of the disc about {about}"] = f"{float(low):.4f} to {float(high):.4f}"
+    slope = f"{float(g.derivative()(HALF)):.4g}" if g(HALF) == HALF else "½ is no fixed point"
+    found["multiplier at ½"] = slope
+    for about in (0, 1):
+        lead = f"{float(g.taylor(about)[order + 1]):.4g}"
+        found[f"an error e near {about} becomes"] = f"{lead}·e^{order + 1}"
+    return found
+
+
+def _odd_parameters(family: Family) -> int:
+    """How many free parameters are left once g(1 − x) = 1 − g(x)."""
+    return family.dimension // 2
+
+
+def _widest_real_basin(family: Family) -> Choice:
+    from .minimax import Best, reach, widest_real_basin
+
+    minimal = reach(family.minimal)
+    found = Best(family.minimal, minimal, minimal)
+    if _odd_parameters(family):
+        found = widest_real_basin(family.order, _odd_parameters(family))
+    claim = (
+        f"Widest real basin: eigenvalues in ({_text(-found.value)}, ½) go to 0, those in "
+        f"(½, {_text(1 + found.value)}) to 1: {_text(found.value)} beyond 0 and 1, against {_text(minimal)} "
+        "for the minimal member. Proved by the signs of g(x) − x, g and 1 − g between exact roots. "
+        + _bound(found, "reaches as far as")
+    )
+    return _chosen(family, "widest_real_basin", found.member, found.value, minimal, found.bound, claim)
+
+
+def _largest_disc(family: Family) -> Choice:
+    from .discs import disc_radius, largest_disc
+
+    low, minimal = disc_radius(family.minimal)
+    member = family.minimal
+    if _odd_parameters(family):
+        found = largest_disc(family.order, _odd_parameters(family))
+        member, low = found.member, found.value
+    claim = (
+        f"Largest disc: eigenvalues within {_text(low)} of 0 go to 0, and within {_text(low)} of 1 to 1, "
+        f"against less than {_text(minimal)} for the minimal member. Proved by ball arithmetic on the "
+        "circle, and for the minimal member by a point that goes elsewhere. The best that a search among "
+        "members with g(1 − x) = 1 − g(x) found; not proved to be the best there is."
+    )
+    return _chosen(family, "largest_disc", member, low, minimal, None, claim)
+
+
+def _smallest_residual(family: Family, interval: tuple[Any, Any] = ("-1/10", "1/10")) -> Choice:
+    from .minimax import Best, smallest_residual, worst_residual
+
+    low, high = _checked_interval(interval)
+    minimal = worst_residual(family.minimal, low, high)
+    found = Best(family.minimal, minimal, minimal)
+    if _odd_parameters(family):
+        found = smallest_residual(family.order, _odd_parameters(family), low, high)
+    claim = (
+        f"Smallest residual: |g² − g| ≤ {_text(found.value)} after one step from eigenvalues in "
+        f"[{low}, {high}] and [{1 - high}, {1 - low}], against {_text(minimal)} with the minimal member. "
+        "Proved from the isolated extremes. " + _bound(found, "has a worst residual below")
+    )
+    return _chosen(family, "smallest_residual", found.member, found.value, minimal, found.bound, claim)
+
+
+def _checked_interval(interval: Any) -> tuple[Fraction, Fraction]:
+    wanted = (
+        "`interval` must be (low, high) with low < high < ½, exact numbers; it is taken with its mirror image"
+    )
+    try:
+        low, high = interval
+    except (TypeError, ValueError):
+        raise ValueError(f"{wanted}; got {interval!r}") from None
+    low, high = exact(low, "an end of `interval`"), exact(high, "an end of `interval`")
+    if not low < high < HALF:
+        raise ValueError(f"{wanted}; got ({low}, {high})")
+    return low, high
+
+
+def _fewest_products(family: Family) -> Choice:
+    orders = range(family.order, (family.degree - 1) // 2 + 1)
+    rivals = [smoothstep(n) for n in orders]
+    if family.order <= 3 and family.degree >= 8:
+        rivals.append(three_products())
+    member = min(rivals, key=lambda g: (_effort(g), g.degree))
+    value, minimal = _effort(member), _effort(family.minimal)
+    bound = min(
+        Fraction(_least_products(degree) / log2(n + 1))
+        for n in orders
+        for degree in range(2 * n + 1, family.degree + 1)
+    )
+    proved = (
+        "it is proved that none takes fewer."
+        if value <= bound
+        else (f"it is proved only that none takes fewer than {_text(bound)}.")
+    )
+    claim = (
+        f"Fewest products: {member.products} matrix products a step for convergence order "
+        f"{(member.order or 0) + 1}, {_text(value)} for a doubling of the digits, against "
+        f"{family.minimal.products} for order {family.order + 1}, {_text(minimal)} for a doubling, with the "
+        "minimal member. A product at most doubles the degree, and order n takes degree 2n + 1 or more: of "
+        f"the family's members, those of higher order among them, {proved}"
+    )
+    return _chosen(family, "fewest_products", member, value, minimal, bound, claim)
+
+
+def _least_products(degree: int) -> int:
+    """A lower bound on the products that a polynomial of exactly this degree takes.
+
+    ⌈log₂ degree⌉; for 7 one more: after two products the degrees at hand are 0, 1, 2 and one of 3
+    and 4, of which no two add up to 7.
+    """
+    return 4 if degree == 7 else (degree - 1).bit_length()
+
+
+def _effort(g: Corrector) -> Fraction:
+    """Matrix products for a doubling of the digits."""
+    return Fraction(g.products / log2((g.order or 0) + 1))
+
+
+def three_products() -> Corrector:
+    """Return S₃ + a·x⁴(1 − x)⁴, of order 3, which takes three products where S₃ takes four.
+
+    No polynomial of degree 7 takes three.  One of degree 8 does: with R = K − K² and S = 2K − I,
+
+        Y = R(R + cS),    S₃ + aR⁴ = a(Y + u)(Y + v) + bY + linear,    c = 5/a,
+
+    u and v combinations of S and R.  Their parts in S add up to 3/a − 4c³, and at a projector of
+    norm κ they would let in round-off of κ⁴u; they vanish for a² = 500/3, near enough for a = 12.91.
+
+    >>> g = three_products()
+    >>> g.order, g.degree, g.products
+    (3, 8, 3)
+    """
+    a = Fraction(round((500 / 3) ** 0.5, 2)).limit_denominator(100)
+    bump = Corrector((1, -1)) ** 4
+    return Corrector((smoothstep(3) + a * bump).coefficients[1:])
+
+
+def _multiplier_at_half(family: Family, multiplier: int | Fraction | str | None = None) -> Choice:
+    from .minimax import OddMembers
+
+    minimal = family.minimal.derivative()(HALF)
+    wanted = Fraction(4, 3) * minimal if multiplier is None else exact(multiplier, "`multiplier`")
+    if wanted != minimal and not _odd_parameters(family):
+        raise ValueError(
+            f"a multiplier at ½ other than {minimal} takes degree {2 * family.order + 3} or more; "
+            f"got degree {family.degree}"
+        )
+    count = _odd_parameters(family)
+    member = OddMembers(family.order, min(count, 1)).member([wanted - minimal][:count])
+    claim = (
+        f"Multiplier at ½: exactly {wanted} instead of {minimal}, by the member of least degree: a step "
+        f"takes an eigenvalue near ½ {_text(wanted)} times as far from it, against {_text(minimal)} times."
+    )
+    return _chosen(family, "multiplier_at_half", member, wanted, minimal, wanted, claim)
+
+
+def _chosen(
+    family: Family,
+    criterion: str,
+    member: Corrector,
+    value: Fraction,
+    minimal_value: Fraction,
+    bound: Fraction | None,
+    claim: str,
+) -> Choice:
+    if member == family.minimal:
+        claim += " This is the minimal member: nothing better was found."
+    return Choice(
+        member,
+        criterion=criterion,
+        value=value,
+        minimal_value=minimal_value,
+        bound=bound,
+        claim=claim,
+        minimal=family.minimal,
+    )
+
+
+def _bound(found: Best, verb: str) -> str:
+    if found.bound is None:
+        return "What the other members can do was not bounded."
+    if found.bound == found.value:
+        return "None is better: the mean of any member and its mirror image is the minimal one."
+    return f"Proved, too, by a dual program: no member of the family {verb} {_text(found.bound)}."
+
+
+def _text(x: Fraction) -> str:
+    return f"{float(x):.6g}"
+
+
+CRITERIA: dict[str, tuple[Callable[..., Choice], tuple[str, ...]]] = {
+    "widest_real_basin": (_widest_real_basin, ()),
+    "largest_disc": (_largest_disc, ()),
+    "smallest_residual": (_smallest_residual, ("interval",)),
+    "fewest_products": (_fewest_products, ()),
+    "multiplier_at_half": (_multiplier_at_half, ("multiplier",)),
+}
+"""By name: the function, and the options it takes."""

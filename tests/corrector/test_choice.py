@@ -1,0 +1,242 @@
+"""The best members: never worse than the minimal one, never better than what is proved out of reach."""
+
+import json
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corrector import Corrector, derive, smoothstep
+from corrector.choice import CRITERIA, _least_products
+from corrector.minimax import OddMembers, reach, smallest_residual, widest_real_basin, worst_residual
+from tests.problems import members, rationals
+
+TENTH = (Fraction(-1, 10), Fraction(1, 10))
+HALF = Fraction(1, 2)
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize(("order", "degree"), [(1, 5), (1, 6), (2, 7), (3, 9)])
+def test_the_best_is_a_member_and_not_worse_than_the_minimal_one(criterion, order, degree):
+    family = derive(order, degree)
+    g = family.best(criterion)
+    assert g in family
+    assert isinstance(g, Corrector)
+    assert g == Corrector(g.alphas)
+    smaller = criterion in ("smallest_residual", "fewest_products")
+    assert g.value <= g.minimal_value if smaller else g.value >= g.minimal_value
+    if g.bound is not None:
+        assert g.value >= g.bound if smaller else g.value <= g.bound
+    assert g.claim in " ".join(g.report().split())
+    copy = pickle.loads(pickle.dumps(g))  # noqa: S301 - our own bytes
+    assert (copy, copy.claim, copy.bound) == (g, g.claim, g.bound)
+    assert json.loads(json.dumps(g.as_dict()))["alphas"] == [str(a) for a in g.alphas]
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_a_family_of_one_has_that_one(criterion):
+    options = {"multiplier": "3/2"} if criterion == "multiplier_at_half" else {}
+    g = derive(1).best(criterion, **options)
+    assert g == smoothstep(1)
+    assert g.value == g.minimal_value or criterion == "largest_disc"
+
+
+# Widest real basin
+
+
+def test_the_widest_basin_at_degree_five_is_known():
+    """p(s) = s(5 − s²)²/16 has a fixed point at 3 and touches 0 at √5: δ = 1 is the supremum, not reached."""
+    found = widest_real_basin(1, 1)
+    assert Fraction(98, 100) < found.value < 1 <= found.bound < Fraction(1002, 1000)
+
+
+@pytest.mark.parametrize(("order", "count"), [(1, 1), (1, 2), (2, 1), (4, 1)])
+def test_the_widest_basins_come_near_what_is_out_of_reach(order, count):
+    found = widest_real_basin(order, count)
+    assert found.value == reach(found.member)
+    assert found.value < found.bound <= found.value * Fraction(103, 100)
+    assert found.value > Fraction(3, 2) * reach(smoothstep(order))
+
+
+@pytest.fixture(scope="module")
+def widest():
+    return widest_real_basin(1, 1)
+
+
+@settings(max_examples=60)
+@given(a4=rationals, a5=rationals)
+def test_no_member_reaches_the_bound(widest, a4, a5):
+    assert reach(derive(1, 5).member(a4=a4 * Fraction(1, 2), a5=a5 * Fraction(1, 2))) < widest.bound
+
+
+def test_iteration_goes_where_the_reach_says(widest):
+    delta = float(widest.value)
+    x = np.concatenate([np.linspace(-delta, 0.4999, 1001)[1:], np.linspace(0.5001, 1 + delta, 1001)[:-1]])
+    ends = (x > 0.5).astype(float)
+    for _ in range(200):
+        x = widest.member(x)
+    np.testing.assert_allclose(x, ends, atol=1e-9)
+
+
+# Smallest residual
+
+
+def test_the_smallest_residual_is_that_of_a_plain_search():
+    found = smallest_residual(1, 1, *TENTH)
+    members_of_one = OddMembers(1, 1)
+    x = np.linspace(-0.1, 0.1, 401)
+    values = []
+    for c in np.linspace(-1, 1, 2001):
+        g = members_of_one.member([Fraction(round(c * 10**6), 10**6)])(x)
+        values.append(np.abs(g * g - g).max())
+    assert found.bound <= min(values) * 1.002
+    assert min(values) <= found.value * 1.01
+    assert found.value < worst_residual(smoothstep(1), *TENTH) / 3
+
+
+@pytest.fixture(scope="module")
+def least():
+    return smallest_residual(1, 1, *TENTH)
+
+
+@settings(max_examples=60)
+@given(g=members(max_order=1, max_free=2))
+def test_no_member_is_below_the_bound(least, g):
+    assert worst_residual(g, *TENTH) >= least.bound
+
+
+@given(st.integers(1, 4), st.fractions(-1, Fraction(2, 5), max_denominator=50))
+def test_worst_residuals_enclose_sampled_ones(n, low):
+    g = smoothstep(n)
+    high = Fraction(9, 20)
+    sampled = max(abs(g(x) ** 2 - g(x)) for x in (low + (high - low) * Fraction(i, 50) for i in range(51)))
+    assert sampled <= worst_residual(g, low, high)
+
+
+def test_intervals_may_be_one_sided_and_wide():
+    for low, high in ((Fraction(0), Fraction(2, 5)), (Fraction(-2), Fraction(1, 4))):
+        found = smallest_residual(2, 2, low, high)
+        assert found.bound <= found.value < worst_residual(smoothstep(2), low, high)
+
+
+@given(
+    st.lists(rationals, min_size=2, max_size=2),
+    st.lists(
+        st.tuples(st.fractions(0, 3, max_denominator=40), st.sampled_from([1, -1])), min_size=3, max_size=9
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_what_a_member_meets_is_never_proved_impossible(q, places, random):
+    """A sound proof of impossibility does not exist where a member meets every inequality."""
+    odd = OddMembers(1, 2)
+    g = odd.member(q)
+    rows = []
+    for s, sign in places:
+        p = 2 * g((1 + s) / 2) - 1
+        rows.append((s, sign, -sign * p + Fraction(random.randint(0, 3))))
+    assert not odd.excluded(rows, np.array([random.random() for _ in rows]))
+
+
+def test_a_contradiction_is_proved():
+    odd = OddMembers(1, 1)
+    s = Fraction(1, 2)
+    p = odd.first(as_fmpq(s))
+    # The member is free at one point, but not to be above and below itself there.
+    rows = [(s, 1, Fraction(-1)), (s, -1, Fraction(0))]
+    assert p < 1
+    assert odd.excluded(rows, np.ones(2))
+    assert not odd.excluded([(s, 1, Fraction(0)), (s, -1, Fraction(1))], np.ones(2))
+
+
+def as_fmpq(x):
+    from flint import fmpq
+
+    return fmpq(x.numerator, x.denominator)
+
+
+@given(st.integers(1, 5), st.integers(1, 3), st.data())
+def test_odd_members_are_members_that_mirror_themselves(order, count, data):
+    q = data.draw(st.lists(rationals, min_size=count, max_size=count))
+    odd = OddMembers(order, count)
+    g = odd.member(q)
+    assert g in derive(order, 2 * (order + count) + 1)
+    assert 1 - g(1 - Corrector((1,))) == g
+    p = odd.first + sum((as_fmpq(c) * b for c, b in zip(q, odd.basis, strict=True)), 0 * odd.first)
+    assert odd.near(p) == q
+
+
+# Fewest products
+
+
+def test_order_three_by_three_products_is_proved_best():
+    g = derive(3, 9).best("fewest_products")
+    assert (g.order, g.products) == (3, 3)
+    assert g.bound == g.value == Fraction(3, 2)
+
+
+def test_order_three_is_dominated_by_order_four_among_smoothsteps():
+    assert smoothstep(3).products == smoothstep(4).products
+    assert derive(4, 9).best("fewest_products") == smoothstep(4)
+    g = derive(3, 7).best("fewest_products")
+    assert g == smoothstep(3)
+    assert g.bound == g.value == 2
+
+
+@pytest.mark.parametrize("degree", range(2, 18))
+def test_no_plan_beats_the_least_products(degree):
+    rng = np.random.default_rng(degree)
+    for _ in range(3):
+        g = Corrector([int(a) or 1 for a in rng.integers(-9, 9, degree)])
+        assert g.products >= _least_products(degree)
+
+
+# Multiplier at ½
+
+
+@given(st.integers(1, 4), rationals)
+def test_multipliers_are_as_prescribed(order, multiplier):
+    g = derive(order, 2 * order + 3).best("multiplier_at_half", multiplier=multiplier)
+    assert g(HALF) == HALF
+    assert g.derivative()(HALF) == multiplier
+
+
+def test_reports_show_gain_and_cost():
+    report = derive(1, 5).best("widest_real_basin").report()
+    for words in (
+        "this member",
+        "minimal member",
+        "smoothstep(2)",
+        "matrix products a step",
+        "multiplier at ½",
+    ):
+        assert words in report
+
+
+@pytest.mark.parametrize(
+    ("order", "degree", "criterion", "options", "error", "words"),
+    [
+        (1, 5, "nicest", {}, ValueError, "`criterion` must be one of widest_real_basin, .*; got 'nicest'"),
+        (1, 5, None, {}, ValueError, "`criterion` must be one of"),
+        (1, 5, ["widest_real_basin"], {}, ValueError, "`criterion` must be one of"),
+        (
+            1,
+            5,
+            "largest_disc",
+            {"interval": (0, 1)},
+            ValueError,
+            "options of largest_disc are: none; got interval",
+        ),
+        (1, 5, "smallest_residual", {"multiplier": 2}, ValueError, "are: interval; got multiplier"),
+        (1, 5, "smallest_residual", {"interval": 3}, ValueError, r"must be \(low, high\).*; got 3"),
+        (1, 5, "smallest_residual", {"interval": (0, HALF)}, ValueError, r"low < high < ½.*; got \(0, 1/2\)"),
+        (1, 5, "smallest_residual", {"interval": (0.0, 0.1)}, TypeError, "must be exact"),
+        (1, 5, "multiplier_at_half", {"multiplier": 2.0}, TypeError, "must be exact"),
+        (1, 4, "multiplier_at_half", {"multiplier": 2}, ValueError, "takes degree 5 or more; got degree 4"),
+    ],
+)
+def test_mistakes_are_named(order, degree, criterion, options, error, words):
+    with pytest.raises(error, match=words):
+        derive(order, degree).best(criterion, **options)

@@ -1,0 +1,121 @@
+import re
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corrector import Corrector, derive, smoothstep
+from corrector.choice import three_products
+from corrector.plan import _candidates, _loss, plan
+from tests.problems import any_correctors, horner, members, oblique, rationals
+
+U = 2.0**-53
+
+
+def exactly(found, coefficients):
+    """Two polynomials of a degree are equal if they agree at more points than that."""
+    for i in range(2 * len(coefficients)):
+        x = Fraction(i - 3, 4)
+        assert found.at_matrix([[x]])[0, 0] == horner(coefficients, x)
+
+
+@settings(max_examples=20)
+@given(
+    st.integers(2, 17).flatmap(lambda d: st.lists(rationals, min_size=d, max_size=d).filter(lambda a: a[-1])),
+    st.sampled_from([Fraction(1, 8), Fraction(1), Fraction(3)]),
+)
+def test_every_candidate_is_the_polynomial_in_the_products_it_claims(alphas, rho):
+    g = Corrector(alphas)
+    plain, heads = _candidates(g.coefficients)
+    for ways, free in ((plain, None), (heads, rho)):
+        for products, make in ways:
+            found = make(free)
+            assert found.products == products
+            exactly(found, g.coefficients)
+
+
+@given(any_correctors | members(max_order=6))
+def test_the_plan_is_the_polynomial_and_no_degree_comes_for_free(g):
+    exactly(g.plan, g.coefficients)
+    assert 2**g.products >= g.degree
+
+
+@pytest.mark.parametrize(
+    ("n", "most"), [(1, 2), (2, 3), (3, 4), (4, 4), (5, 5), (6, 5), (7, 5), (8, 5), (12, 6)]
+)
+def test_products_of_smoothsteps(n, most):
+    exactly(smoothstep(n).plan, smoothstep(n).coefficients)
+    assert smoothstep(n).products == most
+
+
+def test_order_three_in_three_products():
+    g = three_products()
+    assert (g.order, g.products, smoothstep(3).products) == (3, 3, 4)
+    assert g in derive(3, 8)
+    mirrored = 1 - g(1 - Corrector((1,)))
+    assert Corrector(mirrored.coefficients[1:]).products == 3
+
+
+@given(any_correctors)
+def test_a_given_residual_saves_its_product(g):
+    counted = []
+
+    class Counting(np.ndarray):
+        def __matmul__(self, other):
+            counted.append(1)
+            return np.matmul(self, other).view(Counting)
+
+    K = np.diag([0.25, 1.5]).view(Counting)
+    whole = g.plan.at_matrix(K)
+    assert len(counted) == g.products
+    counted.clear()
+    again = g.plan.at_matrix(K, K - np.matmul(K, K).view(Counting))
+    assert len(counted) == max(g.products - 1, 0)
+    np.testing.assert_array_equal(whole, again)
+
+
+@pytest.mark.parametrize("g", [*map(smoothstep, (1, 2, 3, 4, 8, 16)), three_products()], ids=str)
+@pytest.mark.parametrize("kappa", [1e2, 1e3])
+def test_round_off_at_oblique_projectors_stays_below_its_bound(g, kappa):
+    assert g.plan.round_off(kappa) <= 10 * kappa**3
+    for seed in range(3):
+        P = oblique(24, 10, kappa, seed)
+        error = np.linalg.norm((g.at_matrix(P) - g.at_matrix(P.astype(np.longdouble))).astype(float), 2)
+        assert error <= np.sqrt(24) * g.plan.round_off(np.linalg.norm(P, 2)) * U
+
+
+def test_a_head_that_would_lose_digits_is_not_taken():
+    g = derive(3, 8).member(a8=1)
+    _, heads = _candidates(g.coefficients)
+    (make,) = (make for products, make in heads if products == 3)
+    assert min(_loss(make(Fraction(2) ** i)) for i in range(-9, 10)) > 1e6
+    assert g.products == 4
+
+
+@settings(max_examples=25)
+@given(members(max_order=8))
+def test_what_is_printed_is_what_is_run(g):
+    lines = str(g.plan).splitlines()
+    x = 0.7
+    names = {"K": x, "S": 2 * x - 1, "I": 1.0}
+    for line in lines[:-1]:
+        name, formula = line.replace("g(K)", "G").replace("'", "_").split(" = ")
+        code = formula.replace("−", "-").replace("·", "*")
+        names[name] = eval(re.sub(r"((?<![A-Z])(?<![A-Z]\d)[\d)]) ?([A-Z])", r"\1*\2", code), {}, names)  # noqa: S307
+    assert names["G"] == pytest.approx(float(g(Fraction(7, 10))), rel=1e-3, abs=1e-3)
+    assert lines[-1].startswith(f"{g.products} product")
+
+
+def test_plans_are_remembered():
+    assert plan(smoothstep(8).coefficients) is smoothstep(8).plan
+
+
+def test_exact_arithmetic_goes_through_heads():
+    K = [[Fraction(1, 3), 2], [0, Fraction(3, 2)]]
+    direct = np.array(K, dtype=object)
+    total, power = direct * 0, direct
+    for alpha in smoothstep(8).alphas:
+        total, power = total + alpha * power, power @ direct
+    assert np.array_equal(smoothstep(8).at_matrix(K), total)
