@@ -28,8 +28,8 @@ class Choice(Corrector):
     Attributes:
         criterion: its name.
         value: what the member reaches in it; proved, so that the truth is this or better.
-        minimal_value: what the family's minimal member reaches, proved in the other direction: the
-            truth is this or worse.
+        minimal_value: what the family's minimal member reaches, to 2⁻³⁰; of the disc, a radius that
+            is proved to be too large.
         bound: what no member of the family betters; None where that was not proved.
         claim: the criterion, the gain and the proof in words.
         minimal: the minimal member, with which it is compared.
