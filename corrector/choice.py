@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from fractions import Fraction
-from math import log2
+from math import ceil, floor, log2
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from .catalog import smoothstep
+from .plan import fewest_hoped
 from .polynomial import Corrector, exact
 
 if TYPE_CHECKING:
@@ -125,17 +127,21 @@ def measures(g: Corrector) -> dict[str, str]:
     }
     for about in (0, 1):
         basin = immediate_basin(g, about)
-        ends = f"({float(basin[0]):.4f}, {float(basin[1]):.4f})" if basin else "not proved"
-        found[f"real basin of {about}"] = ends
+        inner = f"({_places(basin[0], ceil)}, {_places(basin[1], floor)})" if basin else "not proved"
+        found[f"real basin of {about}"] = inner
     for about in (0, 1):
         low, high = disc_radius(g, about)
-        found[f"radius of the disc about {about}"] = f"{float(low):.4f} to {float(high):.4f}"
+        found[f"radius of the disc about {about}"] = f"{_places(low, floor)} to {_places(high, ceil)}"
     slope = f"{float(g.derivative()(HALF)):.4g}" if g(HALF) == HALF else "½ is no fixed point"
     found["multiplier at ½"] = slope
     for about in (0, 1):
         lead = f"{float(g.taylor(about)[order + 1]):.4g}"
         found[f"an error e near {about} becomes"] = f"{lead}·e^{order + 1}"
     return found
+
+
+def _places(value: Fraction, towards: Callable[[Fraction], int]) -> str:
+    return f"{towards(value * 10**4) / 10**4:.4f}"
 
 
 def _odd_parameters(family: Family) -> int:
@@ -150,11 +156,11 @@ def _widest_real_basin(family: Family) -> Choice:
     found = Best(family.minimal, minimal, minimal)
     if _odd_parameters(family):
         found = widest_real_basin(family.order, _odd_parameters(family))
+    delta = rounded(found.value, up=False)
     claim = (
-        f"Widest real basin: eigenvalues in ({_text(-found.value)}, ½) go to 0, those in "
-        f"(½, {_text(1 + found.value)}) to 1: {_text(found.value)} beyond 0 and 1, against {_text(minimal)} "
-        "for the minimal member. Proved by the signs of g(x) − x, g and 1 − g between exact roots. "
-        + _bound(found, "reaches as far as")
+        f"Widest real basin: eigenvalues in (−{delta}, ½) go to 0 and those in (½, 1 + {delta}) to 1, "
+        f"against {rounded(minimal, up=True)} beyond 0 and 1 for the minimal member. Proved by the signs of "
+        "g(x) − x, g and 1 − g between exact roots. " + _bound(found, "reaches as far as", up=True)
     )
     return _chosen(family, "widest_real_basin", found.member, found.value, minimal, found.bound, claim)
 
@@ -167,10 +173,11 @@ def _largest_disc(family: Family) -> Choice:
     if _odd_parameters(family):
         found = largest_disc(family.order, _odd_parameters(family))
         member, low = found.member, found.value
+    radius = rounded(low, up=False)
     claim = (
-        f"Largest disc: eigenvalues within {_text(low)} of 0 go to 0, and within {_text(low)} of 1 to 1, "
-        f"against less than {_text(minimal)} for the minimal member. Proved by ball arithmetic on the "
-        "circle, and for the minimal member by a point that goes elsewhere. The best that a search among "
+        f"Largest disc: eigenvalues within {radius} of 0 go to 0, and within {radius} of 1 to 1, "
+        f"against less than {rounded(minimal, up=True)} for the minimal member. Proved by ball arithmetic on "
+        "the circle, and for the minimal member by a point that goes elsewhere. The best that a search among "
         "members with g(1 − x) = 1 − g(x) found; not proved to be the best there is."
     )
     return _chosen(family, "largest_disc", member, low, minimal, None, claim)
@@ -185,9 +192,9 @@ def _smallest_residual(family: Family, interval: tuple[Any, Any] = ("-1/10", "1/
     if _odd_parameters(family):
         found = smallest_residual(family.order, _odd_parameters(family), low, high)
     claim = (
-        f"Smallest residual: |g² − g| ≤ {_text(found.value)} after one step from eigenvalues in "
-        f"[{low}, {high}] and [{1 - high}, {1 - low}], against {_text(minimal)} with the minimal member. "
-        "Proved from the isolated extremes. " + _bound(found, "has a worst residual below")
+        f"Smallest residual: |g² − g| ≤ {rounded(found.value, up=True)} after one step from eigenvalues in "
+        f"[{low}, {high}] and [{1 - high}, {1 - low}], against {rounded(minimal, up=False)} with the minimal "
+        "member. Proved from the isolated extremes. " + _bound(found, "has a worst residual below", up=False)
     )
     return _chosen(family, "smallest_residual", found.member, found.value, minimal, found.bound, claim)
 
@@ -208,10 +215,11 @@ def _checked_interval(interval: Any) -> tuple[Fraction, Fraction]:
 
 def _fewest_products(family: Family) -> Choice:
     orders = range(family.order, (family.degree - 1) // 2 + 1)
-    rivals = [smoothstep(n) for n in orders]
-    if family.order <= 3 and family.degree >= 8:
-        rivals.append(three_products())
-    member = min(rivals, key=lambda g: (_effort(g), g.degree))
+    member = family.minimal
+    rivals = (smoothstep(n) for n in orders if _hoped(n) < _effort(member))
+    quick = [three_products()] if family.order <= 3 and family.degree >= 8 else []
+    for rival in itertools.chain(quick, rivals):
+        member = min(member, rival, key=_effort)
     value, minimal = _effort(member), _effort(family.minimal)
     bound = min(
         Fraction(_least_products(degree) / log2(n + 1))
@@ -221,13 +229,13 @@ def _fewest_products(family: Family) -> Choice:
     proved = (
         "it is proved that none takes fewer."
         if value <= bound
-        else (f"it is proved only that none takes fewer than {_text(bound)}.")
+        else (f"it is proved only that none takes fewer than {rounded(bound, up=False)}.")
     )
     claim = (
         f"Fewest products: {member.products} matrix products a step for convergence order "
-        f"{(member.order or 0) + 1}, {_text(value)} for a doubling of the digits, against "
-        f"{family.minimal.products} for order {family.order + 1}, {_text(minimal)} for a doubling, with the "
-        "minimal member. A product at most doubles the degree, and order n takes degree 2n + 1 or more: of "
+        f"{(member.order or 0) + 1}, {float(value):.4g} for a doubling of the digits, against "
+        f"{family.minimal.products} for order {family.order + 1}, {float(minimal):.4g} for a doubling, with "
+        "the minimal member. A product at most doubles the degree, and order n takes degree 2n + 1 or more: of "
         f"the family's members, those of higher order among them, {proved}"
     )
     return _chosen(family, "fewest_products", member, value, minimal, bound, claim)
@@ -240,6 +248,11 @@ def _least_products(degree: int) -> int:
     and 4, of which no two add up to 7.
     """
     return 4 if degree == 7 else (degree - 1).bit_length()
+
+
+def _hoped(order: int) -> float:
+    """The effort of a smoothstep if none of its plans had to be given up for round-off."""
+    return fewest_hoped(smoothstep(order).coefficients) / log2(order + 1)
 
 
 def _effort(g: Corrector) -> Fraction:
@@ -261,9 +274,9 @@ def three_products() -> Corrector:
     >>> g.order, g.degree, g.products
     (3, 8, 3)
     """
-    a = Fraction(round((500 / 3) ** 0.5, 2)).limit_denominator(100)
-    bump = Corrector((1, -1)) ** 4
-    return Corrector((smoothstep(3) + a * bump).coefficients[1:])
+    from .ansatz import derive
+
+    return derive(3, 8).member(a8=Fraction(round((500 / 3) ** 0.5, 2)).limit_denominator(100))
 
 
 def _multiplier_at_half(family: Family, multiplier: int | Fraction | str | None = None) -> Choice:
@@ -280,7 +293,7 @@ def _multiplier_at_half(family: Family, multiplier: int | Fraction | str | None 
     member = OddMembers(family.order, min(count, 1)).member([wanted - minimal][:count])
     claim = (
         f"Multiplier at ½: exactly {wanted} instead of {minimal}, by the member of least degree: a step "
-        f"takes an eigenvalue near ½ {_text(wanted)} times as far from it, against {_text(minimal)} times."
+        f"takes an eigenvalue near ½ {wanted} times as far from it, against {minimal} times."
     )
     return _chosen(family, "multiplier_at_half", member, wanted, minimal, wanted, claim)
 
@@ -307,16 +320,23 @@ def _chosen(
     )
 
 
-def _bound(found: Best, verb: str) -> str:
+def _bound(found: Best, verb: str, *, up: bool) -> str:
     if found.bound is None:
         return "What the other members can do was not bounded."
     if found.bound == found.value:
         return "None is better: the mean of any member and its mirror image is the minimal one."
-    return f"Proved, too, by a dual program: no member of the family {verb} {_text(found.bound)}."
+    return f"Proved, too, by a dual program: no member of the family {verb} {rounded(found.bound, up=up)}."
 
 
-def _text(x: Fraction) -> str:
-    return f"{float(x):.6g}"
+def rounded(value: Fraction, *, up: bool, digits: int = 6) -> str:
+    """Return a number in so many digits, rounded to the side on which a statement about it stays true.
+
+    >>> rounded(Fraction(2, 3), up=False, digits=3), rounded(Fraction(2, 3), up=True, digits=3)
+    ('0.666', '0.667')
+    """
+    exponent = int(f"{float(abs(value)):e}".split("e")[1])
+    scale = Fraction(10) ** (digits - 1 - exponent)
+    return f"{float((ceil if up else floor)(value * scale) / scale):.{digits}g}"
 
 
 CRITERIA: dict[str, tuple[Callable[..., Choice], tuple[str, ...]]] = {

@@ -200,6 +200,12 @@ def plan(coefficients: tuple[Fraction, ...]) -> Plan:
     return best
 
 
+def fewest_hoped(coefficients: tuple[Fraction, ...]) -> int:
+    """Return the products of the shortest candidate, before any is looked at for round-off."""
+    plain, heads = _candidates(coefficients)
+    return min(products for products, _ in plain + heads)
+
+
 def _loss(candidate: Plan) -> float:
     """The round-off bound at an oblique projector, in κ³u, or over [0, 1], in 32u: the larger counts."""
     try:

@@ -68,8 +68,8 @@ class Polynomial:
             zeros are dropped, so equal polynomials compare and hash equal.
 
     Sums, differences, products and whole powers with polynomials and exact numbers are polynomials
-    again, p(q) is the composition, and a result is a `Corrector` where its parts are correctors and
-    numbers and it has no constant term.  Values print as mathematics, also in notebooks, and pickle.
+    again, p(q) is the composition, and a result is a `Corrector` where one of its parts is and it has
+    no constant term.  Values print as mathematics, also in notebooks, and pickle.
 
     Raises:
         TypeError: a coefficient is inexact, as a float is.
@@ -170,9 +170,9 @@ class Polynomial:
         return self._like(from_flint(value), other if isinstance(other, Polynomial) else self)
 
     def _like(self, coefficients: list[Fraction], other: Polynomial) -> Polynomial:
-        """A `Corrector` where the parts are correctors or numbers and the result can be one."""
-        parts = all(isinstance(part, Corrector) or part.degree < 1 for part in (self, other))
-        if parts and any(coefficients) and not coefficients[0]:
+        """A `Corrector` where one of the parts is and the result can be."""
+        either = isinstance(self, Corrector) or isinstance(other, Corrector)
+        if either and any(coefficients) and not coefficients[0]:
             return Corrector(coefficients[1:])
         return Polynomial(coefficients)
 

@@ -5,11 +5,10 @@
 A test reads the members back and proves every number again.
 """
 
-from fractions import Fraction
-from math import ceil, floor
 from pathlib import Path
 
 from corrector import derive
+from corrector.choice import rounded
 
 DOCUMENT = Path(__file__).with_suffix(".md")
 FAMILIES = ((1, 5), (1, 7), (1, 9), (2, 7), (2, 9), (3, 8), (3, 9), (4, 11))
@@ -53,20 +52,13 @@ def _row(order: int, degree: int, criterion: str) -> str | None:
     less = criterion in ("smallest_residual", "fewest_products")
     cells = [
         f"{order}, {degree}",
-        _rounded(g.value, up=less),
-        _rounded(g.minimal_value, up=not less),
-        "" if g.bound is None else _rounded(g.bound, up=not less),
+        rounded(g.value, up=less, digits=4),
+        rounded(g.minimal_value, up=not less, digits=4),
+        "" if g.bound is None else rounded(g.bound, up=not less, digits=4),
         f"{g.products} ({g.minimal.products})",
         f"`{','.join(map(str, g.alphas))}`",
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _rounded(value: Fraction, *, up: bool) -> str:
-    """Four digits, rounded to the side on which the statement stays true."""
-    exponent = int(f"{float(value):e}".split("e")[1])
-    scale = Fraction(10) ** (3 - exponent)
-    return f"{float((ceil if up else floor)(value * scale) / scale):.4g}"
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ def test_correctors_stay_correctors(g, h, c):
     assert isinstance(g * h, Corrector)
     assert isinstance(g**2, Corrector)
     assert isinstance(sum([g, g]), Corrector)
-    assert type(g * Polynomial((0, 1))) is type(g(Polynomial((0, 1)))) is Polynomial
+    assert type(g * Polynomial((0, 1))) is type(g(Polynomial((0, 1)))) is Corrector
+    assert type(Polynomial((0, 1)) + Polynomial((0, 1))) is Polynomial
     assert type(g + 1) is type(g - g) is type(0 * g) is type(g**0) is type(g + Polynomial((1,))) is Polynomial
 
 

@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betainc
 
@@ -102,7 +102,30 @@ def test_smoothsteps_are_the_minimal_members(n):
     assert smoothstep(n).degree == 2 * n + 1
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 8, 20])
+@settings(max_examples=40)
+@given(st.integers(1, 64), st.data())
+def test_families_of_any_size_are_correctors_with_the_highest_coefficients_free(order, data):
+    degree = data.draw(st.integers(2 * order + 1, 160))
+    family = derive(order, degree)
+    assert family.dimension == degree - (2 * order + 1)
+    free = (
+        data.draw(st.dictionaries(st.sampled_from(family.parameters), rationals, max_size=3))
+        if family.parameters
+        else {}
+    )
+    g = family.member(**free)
+    assert g.order >= order
+    assert g in family
+    assert g.coefficients[2 * order + 2 :] == tuple(
+        free.get(f"a{k}", 0) for k in range(2 * order + 2, g.degree + 1)
+    )
+    for p in family.trivial:
+        assert (family.minimal + p).order >= order
+        assert not any(p.coefficients[: order + 1])
+        assert p(1) == 0
+
+
+@given(st.integers(1, 64))
 def test_smoothsteps_are_incomplete_beta_functions(n):
     x = np.linspace(0, 1, 101)
     np.testing.assert_allclose(smoothstep(n)(x), betainc(n + 1, n + 1, x), atol=1e-13)
