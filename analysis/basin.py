@@ -194,8 +194,8 @@ def _iterate(
 
 def _grid(extent: tuple[float, float, float, float], resolution: int) -> Complex[np.ndarray, "rows columns"]:
     left, right, bottom, top = extent
-    if not (np.isfinite(extent).all() and left < right and bottom < top):
-        raise ValueError(f"`extent` must be (left, right, bottom, top), increasing; got {extent}")
+    if not (np.isfinite([right - left, top - bottom]).all() and left < right and bottom < top):
+        raise ValueError(f"`extent` must be (left, right, bottom, top), finite and increasing; got {extent}")
     if resolution < 1:
         raise ValueError(f"`resolution` must be at least 1; got {resolution}")
     pixel = max(right - left, top - bottom) / resolution

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from flint import acb, acb_poly, arb, fmpq, fmpq_poly
+from flint import acb, acb_poly, arb, ctx, fmpq, fmpq_poly
 
 from corrector import Corrector
 from corrector.rational import as_flint, fraction
+
+_MAX_DEGREE = 161
+"""FLINT factors in one call, which no interruption reaches: here it takes a few seconds at most."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class FixedPoint:
         multiplier: 1 − γ + γg'(λ), by which a small distance to λ is multiplied at each step.
         kind: "superattracting" (multiplier 0), "attracting" (modulus < 1), "neutral" (= 1) or
             "repelling" (> 1); exact where the multiplier is rational, as at every rational point,
-            else by ball arithmetic, where "neutral" includes what 53 bits cannot tell from it.
+            else by ball arithmetic, where "neutral" includes what its digits cannot tell from it.
     """
 
     value: complex
@@ -45,7 +48,8 @@ def fixed_points(g: Corrector, relaxation: float | Fraction = 1) -> tuple[FixedP
         relaxation: γ, the weight of the new iterate; not 0.
 
     Raises:
-        ValueError: relaxation is 0 or not finite, or g(x) = x, so that every point is fixed.
+        ValueError: relaxation is 0 or not finite, g(x) = x, so that every point is fixed, or the
+            degree is above 161.
 
     Cost: that of factoring a polynomial of g's degree; milliseconds to degree 50.
 
@@ -60,6 +64,8 @@ def fixed_points(g: Corrector, relaxation: float | Fraction = 1) -> tuple[FixedP
     """
     if not isinstance(g, Corrector):
         raise TypeError(f"`g` must be a Corrector; got {type(g).__name__}")
+    if g.degree > _MAX_DEGREE:
+        raise ValueError(f"`g` must have degree at most {_MAX_DEGREE}, to be factored; got degree {g.degree}")
     gamma = checked_relaxation(relaxation)
     g_exact = as_flint(g.coefficients)
     equation = g_exact - fmpq_poly([0, 1])
@@ -68,8 +74,9 @@ def fixed_points(g: Corrector, relaxation: float | Fraction = 1) -> tuple[FixedP
     weight = fmpq(gamma.numerator, gamma.denominator)
     multiplier = fmpq_poly([1 - weight]) + weight * g_exact.derivative()
     points = []
-    for factor, multiplicity in equation.factor()[1]:
-        points += _roots(fmpq_poly(factor), multiplicity, multiplier)
+    with ctx.workprec(64 + 4 * g.degree):  # coefficients of opposite sign grow like 4^degree
+        for factor, multiplicity in equation.factor()[1]:
+            points += _roots(fmpq_poly(factor), multiplicity, multiplier)
     return tuple(sorted(points, key=lambda p: (round(p.value.real, 12), p.value.imag)))
 
 

@@ -68,7 +68,7 @@ class Family:
         coefficients = [*self.minimal.coefficients]
         coefficients += [exact(0)] * (self.degree + 1 - len(coefficients))
         for name, value in values.items():
-            weight = exact(value)
+            weight = exact(value, f"`{name}`")
             for i, c in enumerate(self.basis[self.parameters.index(name)].coefficients):
                 coefficients[i] += weight * c
         return Corrector(coefficients[1:])
@@ -83,7 +83,7 @@ class Family:
                 - "largest_disc": the greatest r such that all complex numbers within r of 0 go to 0,
                   and those within r of 1 to 1.
                 - "smallest_residual": the least worst |g² − g| after one step from `interval` and its
-                  mirror image [1 − high, 1 − low].
+                  mirror image [1 − high, 1 − low], by members that take the first below ½.
                 - "fewest_products": matrix products for a doubling of the correct digits, that is, a
                   step's products divided by log₂(order + 1); members of higher order take part.
                 - "multiplier_at_half": g(½) = ½ with g'(½) = `multiplier`, by which a step takes
@@ -97,8 +97,9 @@ class Family:
             `.report()`, which compares the two members in everything else.
 
         Raises:
-            ValueError: the criterion or an option is unknown, the interval is not one below ½, or the
-                family holds no member with that multiplier.
+            ValueError: the criterion or an option is unknown, the interval is not one below ½, within
+                [−10, ½) and of length 10⁻⁶ at least, or the multiplier is beyond 10⁶.
+            NoCorrectorError: the family holds no member with that multiplier.
             TypeError: an option is inexact.
 
         Cost: linear programs for the basin and the residual, a search for the disc: up to a few

@@ -69,7 +69,8 @@ def canonical_purification(c: int | Fraction | str) -> Corrector:
     below c fall towards 0, those above it rise towards 1.  At c = ½ it is `MCWEENY`; elsewhere its
     order is 0, for want of a zero slope at 0 or at 1.  With a new c in every step it takes a
     symmetric matrix of spectrum in [0, 1] and trace r, a whole number, to the projector on the
-    eigenvectors of its r largest eigenvalues, wherever the gap behind them lies.
+    eigenvectors of its r largest eigenvalues, wherever the gap behind them lies.  Stop when
+    tr(K − K²) no longer falls: at a projector c is 0/0, and what is computed for it is noise.
 
     Args:
         c: from 0 to 1, exact.
@@ -86,7 +87,7 @@ def canonical_purification(c: int | Fraction | str) -> Corrector:
     >>> print(canonical_purification("1/4"))
     2/3 x + 5/3 x² − 4/3 x³
     """
-    c = exact(c)
+    c = exact(c, "`c`")
     if not 0 <= c <= 1:
         raise ValueError(f"`c` must be from 0 to 1; got {Decimal(c.numerator) / c.denominator:.6g}")
     larger = max(c, 1 - c)

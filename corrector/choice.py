@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .ansatz import Family
     from .minimax import Best
 
-HALF = Fraction(1, 2)
+HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
 _ORDERS = 12
 
 
@@ -46,14 +46,27 @@ class Choice(Corrector):
     claim: str
     minimal: Corrector
 
-    def __init__(self, member: Corrector, **evidence: Any) -> None:
+    def __init__(
+        self,
+        member: Corrector,
+        criterion: str,
+        value: Fraction,
+        minimal_value: Fraction,
+        bound: Fraction | None,
+        claim: str,
+        minimal: Corrector,
+    ) -> None:
         super().__init__(member.alphas)
-        for name, value in evidence.items():
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "criterion", criterion)
+        object.__setattr__(self, "value", value)
+        object.__setattr__(self, "minimal_value", minimal_value)
+        object.__setattr__(self, "bound", bound)
+        object.__setattr__(self, "claim", claim)
+        object.__setattr__(self, "minimal", minimal)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        names = ("criterion", "value", "minimal_value", "bound", "claim", "minimal")
-        return _restored, (self.alphas, {name: getattr(self, name) for name in names})
+    def __repr__(self) -> str:
+        value, least = float(self.value), float(self.minimal_value)
+        return f"Choice({self.criterion} {value:.6g}, minimal member {least:.6g}): {self}"
 
     def report(self) -> str:
         """Return the claim, and a table of what the member gains and costs.
@@ -63,11 +76,9 @@ class Choice(Corrector):
 
         Cost: a few tenths of a second, most of it for the discs.
         """
-        columns = {name: measures(g) for name, g in self._rivals().items()}
+        columns = {name: _shown(measures(g)) for name, g in self._rivals().items()}
         rows = [["", *columns]]
-        rows += [
-            [name, *(column[name] for column in columns.values())] for name in next(iter(columns.values()))
-        ]
+        rows += [[name, *(column[name] for column in columns.values())] for name in columns["this member"]]
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         table = [
             "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -97,10 +108,6 @@ class Choice(Corrector):
         }
 
 
-def _restored(alphas: tuple[Fraction, ...], evidence: dict[str, Any]) -> Choice:
-    return Choice(Corrector(alphas), **evidence)
-
-
 def best(family: Family, criterion: str, **options: Any) -> Choice:
     """Return the best member of a family by a criterion: see `Family.best`."""
     if not isinstance(criterion, str) or criterion not in CRITERIA:
@@ -113,35 +120,61 @@ def best(family: Family, criterion: str, **options: Any) -> Choice:
     return choose(family, **options)
 
 
-def measures(g: Corrector) -> dict[str, str]:
-    """Return what there is to compare about a corrector, by name and in words."""
+def measures(g: Corrector) -> dict[str, Any]:
+    """Return what there is to compare about a corrector, by name.
+
+    Basins on the line and discs are proved: of a basin, an interval inside it (None: nothing was
+    proved), of a disc a radius below and one above (None: none was found).
+    """
     from .discs import disc_radius
     from .realline import immediate_basin
 
     order = g.order or 0
-    found = {
-        "degree": str(g.degree),
-        "convergence order": str(order + 1),
-        "matrix products a step": str(g.products),
-        "  for a doubling of the digits": f"{g.products / log2(order + 1):.3f}",
+    found: dict[str, Any] = {
+        "degree": g.degree,
+        "convergence_order": order + 1,
+        "products": g.products,
+        "products_a_doubling": g.products / log2(order + 1),
     }
     for about in (0, 1):
         basin = immediate_basin(g, about)
-        inner = f"({_places(basin[0], ceil)}, {_places(basin[1], floor)})" if basin else "not proved"
-        found[f"real basin of {about}"] = inner
+        found[f"real_basin_of_{about}"] = basin and [_inside(basin[0], ceil), _inside(basin[1], floor)]
     for about in (0, 1):
         low, high = disc_radius(g, about)
-        found[f"radius of the disc about {about}"] = f"{_places(low, floor)} to {_places(high, ceil)}"
-    slope = f"{float(g.derivative()(HALF)):.4g}" if g(HALF) == HALF else "½ is no fixed point"
-    found["multiplier at ½"] = slope
+        found[f"disc_about_{about}"] = [float(low), None if high is None else float(high)]
+    found["multiplier_at_half"] = float(g.derivative()(HALF)) if g(HALF) == HALF else None
     for about in (0, 1):
-        lead = f"{float(g.taylor(about)[order + 1]):.4g}"
-        found[f"an error e near {about} becomes"] = f"{lead}·e^{order + 1}"
+        found[f"leading_coefficient_at_{about}"] = float(g.taylor(about)[order + 1])
     return found
 
 
-def _places(value: Fraction, towards: Callable[[Fraction], int]) -> str:
-    return f"{towards(value * 10**4) / 10**4:.4f}"
+def _inside(end: Fraction, towards: Callable[[Fraction], int]) -> float:
+    """An end to nine places: ends are known within 2⁻³⁰, and ½ is met exactly."""
+    return 0.5 if abs(end - HALF) < Fraction(1, 2**29) else towards(end * 10**9) / 10**9
+
+
+def _shown(found: dict[str, Any]) -> dict[str, str]:
+    """The measures in words, for people."""
+    rows = {
+        "degree": str(found["degree"]),
+        "convergence order": str(found["convergence_order"]),
+        "matrix products a step": str(found["products"]),
+        "  for a doubling of the digits": f"{found['products_a_doubling']:.3f}",
+    }
+    for about in (0, 1):
+        basin = found[f"real_basin_of_{about}"]
+        rows[f"real basin of {about}"] = f"({basin[0]:.4g}, {basin[1]:.4g})" if basin else "not proved"
+    for about in (0, 1):
+        low, high = found[f"disc_about_{about}"]
+        rows[f"radius of the disc about {about}"] = (
+            f"{low:.4g} to {high:.4g}" if high else f"{low:.4g} or more"
+        )
+    half = found["multiplier_at_half"]
+    rows["multiplier at ½"] = "½ is no fixed point" if half is None else f"{half:.4g}"
+    for about in (0, 1):
+        lead = found[f"leading_coefficient_at_{about}"]
+        rows[f"an error e near {about} becomes"] = f"{lead:.4g}·e^{found['convergence_order']}"
+    return rows
 
 
 def _odd_parameters(family: Family) -> int:
@@ -173,6 +206,8 @@ def _largest_disc(family: Family) -> Choice:
     if _odd_parameters(family):
         found = largest_disc(family.order, _odd_parameters(family))
         member, low = found.member, found.value
+    if minimal is None:
+        raise AssertionError(f"expected a point near the disc that does not go to 0; found none: {family!r}")
     radius = rounded(low, up=False)
     claim = (
         f"Largest disc: eigenvalues within {radius} of 0 go to 0, and within {radius} of 1 to 1, "
@@ -188,32 +223,36 @@ def _smallest_residual(family: Family, interval: tuple[Any, Any] = ("-1/10", "1/
 
     low, high = _checked_interval(interval)
     minimal = worst_residual(family.minimal, low, high)
-    found = Best(family.minimal, minimal, minimal)
+    found = Best(family.minimal, minimal, minimal if minimal < QUARTER else None)
     if _odd_parameters(family):
         found = smallest_residual(family.order, _odd_parameters(family), low, high)
     claim = (
         f"Smallest residual: |g² − g| ≤ {rounded(found.value, up=True)} after one step from eigenvalues in "
         f"[{low}, {high}] and [{1 - high}, {1 - low}], against {rounded(minimal, up=False)} with the minimal "
-        "member. Proved from the isolated extremes. " + _bound(found, "has a worst residual below", up=False)
+        "member. Proved from the isolated extremes. "
     )
+    if found.value < QUARTER:
+        claim += _bound(found, "that takes the first below ½ has a worst residual below", up=False)
+    else:
+        claim += "A residual of ¼ or more promises nothing, and no bound is given."
     return _chosen(family, "smallest_residual", found.member, found.value, minimal, found.bound, claim)
 
 
 def _checked_interval(interval: Any) -> tuple[Fraction, Fraction]:
-    wanted = (
-        "`interval` must be (low, high) with low < high < ½, exact numbers; it is taken with its mirror image"
-    )
+    wanted = "`interval` must be (low, high) with −10 ≤ low < high < ½, 10⁻⁶ apart, exact numbers"
     try:
         low, high = interval
     except (TypeError, ValueError):
         raise ValueError(f"{wanted}; got {interval!r}") from None
     low, high = exact(low, "an end of `interval`"), exact(high, "an end of `interval`")
-    if not low < high < HALF:
-        raise ValueError(f"{wanted}; got ({low}, {high})")
+    if not (low >= -10 and low + Fraction(1, 10**6) <= high < HALF):
+        raise ValueError(f"{wanted}; got ({float(low):g}, {float(high):g})")
     return low, high
 
 
 def _fewest_products(family: Family) -> Choice:
+    from .realline import immediate_basin
+
     orders = range(family.order, (family.degree - 1) // 2 + 1)
     member = family.minimal
     rivals = (smoothstep(n) for n in orders if _hoped(n) < _effort(member))
@@ -235,9 +274,13 @@ def _fewest_products(family: Family) -> Choice:
         f"Fewest products: {member.products} matrix products a step for convergence order "
         f"{(member.order or 0) + 1}, {float(value):.4g} for a doubling of the digits, against "
         f"{family.minimal.products} for order {family.order + 1}, {float(minimal):.4g} for a doubling, with "
-        "the minimal member. A product at most doubles the degree, and order n takes degree 2n + 1 or more: of "
-        f"the family's members, those of higher order among them, {proved}"
+        "the minimal member. A product at most doubles the degree, and order n takes degree 2n + 1 or more: "
+        f"of the members, those of higher order among them, {proved}"
     )
+    if member(HALF) != HALF:
+        basin = immediate_basin(member)
+        parts = f"at {float(basin[1]):.4g}" if basin else "elsewhere"
+        claim += f" It costs the symmetry: eigenvalues part {parts}, not at ½."
     return _chosen(family, "fewest_products", member, value, minimal, bound, claim)
 
 
@@ -280,21 +323,28 @@ def three_products() -> Corrector:
 
 
 def _multiplier_at_half(family: Family, multiplier: int | Fraction | str | None = None) -> Choice:
+    from .ansatz import NoCorrectorError
     from .minimax import OddMembers
 
-    minimal = family.minimal.derivative()(HALF)
-    wanted = Fraction(4, 3) * minimal if multiplier is None else exact(multiplier, "`multiplier`")
-    if wanted != minimal and not _odd_parameters(family):
-        raise ValueError(
+    minimal, count = family.minimal.derivative()(HALF), _odd_parameters(family)
+    usual = Fraction(4, 3) * minimal if count else minimal
+    wanted = usual if multiplier is None else exact(multiplier, "`multiplier`")
+    if abs(wanted) > 10**6:
+        raise ValueError("`multiplier` must be at most 10⁶ in size; got one beyond")
+    if wanted != minimal and not count:
+        raise NoCorrectorError(
             f"a multiplier at ½ other than {minimal} takes degree {2 * family.order + 3} or more; "
             f"got degree {family.degree}"
         )
-    count = _odd_parameters(family)
     member = OddMembers(family.order, min(count, 1)).member([wanted - minimal][:count])
     claim = (
         f"Multiplier at ½: exactly {wanted} instead of {minimal}, by the member of least degree: a step "
         f"takes an eigenvalue near ½ {wanted} times as far from it, against {minimal} times."
     )
+    if abs(wanted) <= 1:
+        claim += " From 1 downwards ½ no longer repels: eigenvalues near it stay, at no projector."
+    if wanted < 0:
+        claim += " A negative multiplier throws them across ½, to the other projector's side."
     return _chosen(family, "multiplier_at_half", member, wanted, minimal, wanted, claim)
 
 
@@ -322,7 +372,7 @@ def _chosen(
 
 def _bound(found: Best, verb: str, *, up: bool) -> str:
     if found.bound is None:
-        return "What the other members can do was not bounded."
+        return "The dual program gave no bound on the other members."
     if found.bound == found.value:
         return "None is better: the mean of any member and its mirror image is the minimal one."
     return f"Proved, too, by a dual program: no member of the family {verb} {rounded(found.bound, up=up)}."

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from .polynomial import Polynomial
-    from .realline import Bracket
 
 _STEPS = 200
 _SPLITS = 14
@@ -35,7 +34,7 @@ _SLACKS = [Fraction(1, 2**k) for k in range(11, 3, -1)]
 """How far from the estimate, as ratios, a radius is tried to be proved; the least comes first."""
 
 
-def disc_radius(g: Polynomial, about: int = 0) -> Bracket:
+def disc_radius(g: Polynomial, about: int = 0) -> tuple[Fraction, Fraction | None]:
     """Return numbers below and above the radius of the largest disc about 0 or 1 in its basin.
 
     Args:
@@ -44,7 +43,7 @@ def disc_radius(g: Polynomial, about: int = 0) -> Bracket:
 
     Returns:
         (low, high): every z with |z − about| ≤ low goes to `about`; some z with |z − about| = high
-        does not.  Mostly within 0.1 % of each other; high is 2 where no such point was found.
+        does not.  Mostly within 0.1 % of each other; high is None where no such point was found.
 
     Cost: some thousand evaluations of g in ball arithmetic, a fraction of a second.
 
@@ -64,7 +63,7 @@ def disc_radius(g: Polynomial, about: int = 0) -> Bracket:
         lows = (guess * (1 - slack) for slack in _SLACKS)
         low = next((r for r in map(_short, lows) if _settles(traps, r)), contracted(f))
         highs = (guess * (1 + slack) for slack in _SLACKS)
-        high = next((r for r in map(_short, highs) if _leaves(traps, r)), Fraction(2))
+        high = next((r for r in map(_short, highs) if _leaves(traps, r)), None)
     return low, high
 
 

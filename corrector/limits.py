@@ -19,16 +19,16 @@ def require_affordable(order: int, degree: int, polynomials: int) -> None:
     >>> require_affordable(order=1, degree=10**6, polynomials=1)
     Traceback (most recent call last):
         ...
-    ValueError: expected an answer of at most 268435456 bytes; got order 1, degree 1000000:
-    1000001 coefficients of up to 3000000 bits, which would take 3.8e+11 bytes
+    ValueError: expected an answer of at most 256 MiB; got order 1, degree 1000000:
+    1000001 coefficients of up to 3000000 bits, which would take 357750 MiB
     """
     coefficients = polynomials * (degree + 1)
     size = coefficients * (3 * degree // 8 + _OBJECT)
     if size > _MOST:
         raise ValueError(
-            f"expected an answer of at most {_brief(_MOST)} bytes; got order {_brief(order)}, degree "
+            f"expected an answer of at most {_MOST >> 20} MiB; got order {_brief(order)}, degree "
             f"{_brief(degree)}: {_brief(coefficients)} coefficients of up to {_brief(3 * degree)} bits, "
-            f"which would take {_brief(size)} bytes"
+            f"which would take {_brief(size >> 20)} MiB"
         )
 
 

@@ -29,6 +29,7 @@ import numpy as np
 from flint import ctx, fmpq, fmpq_mat, fmpq_poly
 from scipy.optimize import linprog
 
+from .catalog import smoothstep
 from .polynomial import Corrector
 from .rational import as_flint, from_flint
 from .realline import extremes, immediate_basin
@@ -49,6 +50,9 @@ _STEP = Fraction(1, 1000)
 _GIVEN = Fraction(1, 100)
 """The part of the greatest reach that is given away, for a margin."""
 
+_MOST_TERMS = 14
+"""So many coefficients of q are used at most: more are beyond what floating point resolves."""
+
 _FARTHEST = 10**4
 _FLAT = 1e-6
 """A margin (1 − s)^{n+1} below this is not asked for: contact at 1 decides the sign there."""
@@ -59,8 +63,8 @@ _FASTEST = 0.98
 
 _ROOT_BITS = 200
 _DIGITS = (0, 1, 2, 3, 4, 6, 9, 12)
-_SMALL = 30
-"""Above order + count = 30 each look at a member takes a second: it is taken as it comes."""
+_SMALL = 12
+"""Above order + count = 12 a look at a member takes its time: it is taken as it comes."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +124,11 @@ def widest_real_basin(order: int, count: int) -> Best:
     itself.  Where also p ≤ 1 on (0, 1), these conditions suffice.  The greatest L is reached by no
     member: there p would be 0 or s within or at the end.  So 1 % of it is given away for a margin.
 
-    Cost: about 40 linear programs of some 300 rows: half a second for a small family.
+    Cost: about 40 linear programs of some 300 rows: half a second for a small family, a minute at
+    order 64.  Beyond 14 coefficients of q the others are left at 0, and no bound is given.
     """
-    members = OddMembers(order, count)
+    members, whole = OddMembers(order, min(count, _MOST_TERMS)), count <= _MOST_TERMS
+    count = members.count
     minimal = members.member([Fraction(0)] * count)
     feasible, infeasible, proved = 1 + 2 * reach(minimal), None, False
     while feasible < _FARTHEST and (infeasible is None or infeasible / feasible > 1 + _STEP):
@@ -138,7 +144,7 @@ def widest_real_basin(order: int, count: int) -> Best:
             feasible = limit
         else:
             infeasible, proved = limit, members.excluded(rows, weights)
-    bound = (infeasible - 1) / 2 if infeasible is not None and proved else None
+    bound = (infeasible - 1) / 2 if infeasible is not None and proved and whole else None
     for kept in (1 - _GIVEN, 1 - 3 * _GIVEN, 1 - 10 * _GIVEN, 1 - 30 * _GIVEN):
         limit = (1 + (feasible - 1) * kept).limit_denominator(10**6)
         try:
@@ -160,11 +166,15 @@ def smallest_residual(order: int, count: int, low: Fraction, high: Fraction) -> 
         (1 − √(1 + 4t))/2 ≤ g ≤ (1 − √(1 − 4t))/2
 
     there (½ at most from t = ¼ on), linear in g; the least t is found by linear programs in which
-    the slack says by how much to change t.
+    the slack says how much narrower the band could be, and so the next t.  Below ¼ a member's
+    residual tells on which side of ½ it is, and a bound for all of them is proved; from ¼ on it does
+    not, and none is given.
 
     Cost: about 10 linear programs of some 300 rows, and the extremes of a polynomial of twice the degree.
+    Beyond 14 coefficients of q the others are left at 0, and no bound is given.
     """
-    members = OddMembers(order, count)
+    members, whole = OddMembers(order, min(count, _MOST_TERMS)), count <= _MOST_TERMS
+    count = members.count
     minimal = members.member([Fraction(0)] * count)
     t, least = worst_residual(minimal, low, high), None
     q: list[Fraction] = []
@@ -174,18 +184,23 @@ def smallest_residual(order: int, count: int, low: Fraction, high: Fraction) -> 
             q, slack, _ = _solved_near_one(members, rows, scales, low, high)
         except ArithmeticError:  # beyond what floating point resolves: the t before it stands
             break
-        t *= 1 - Fraction(min(slack, _FASTEST))
+        below, above = (Fraction(scale) * (1 - Fraction(min(slack, _FASTEST))) / 2 for scale in scales[:2])
+        t = max(below - below**2, above + above**2)  # |g² − g| at the edges of the narrower band
         if abs(slack) < 1e-6:
             break
-    below = t / (1 + _STEP)
-    rows, scales = _band(below, low, high)
-    with suppress(ArithmeticError):
-        if members.excluded(rows, _solved_near_one(members, rows, scales, low, high)[2]):
-            least = below
-    found = worst_residual(members.member(q), low, high) if q else Fraction(1)
-    if found >= worst_residual(minimal, low, high):
-        return Best(minimal, worst_residual(minimal, low, high), least)
-    best = simplest(members, q, lambda g: worst_residual(g, low, high) <= found * (1 + _STEP))
+    if t < Fraction(1, 4) and whole:
+        below = t / (1 + _STEP)
+        rows, scales = _band(below, low, high)
+        with suppress(ArithmeticError):
+            if members.excluded(rows, _solved_near_one(members, rows, scales, low, high)[2]):
+                least = below
+    rivals = [smoothstep(n) for n in range(order, order + count + 1)]
+    if q:
+        found = members.member(q)
+        worst = worst_residual(found, low, high)
+        accepts = partial(_leaves_at_most, low=low, high=high, most=worst * (1 + _STEP))
+        rivals.append(simplest(members, q, accepts))
+    best = min(rivals, key=lambda g: worst_residual(g, low, high))
     return Best(best, worst_residual(best, low, high), least)
 
 
@@ -228,6 +243,10 @@ def worst_residual(g: Corrector, low: Fraction, high: Fraction) -> Fraction:
 
 def _reaches(g: Corrector, delta: Fraction) -> bool:
     return reach(g) >= delta
+
+
+def _leaves_at_most(g: Corrector, low: Fraction, high: Fraction, most: Fraction) -> bool:
+    return worst_residual(g, low, high) <= most
 
 
 def _staircase(order: int, limit: Fraction, *, overshoot: bool) -> tuple[list[Inequality], list[float]]:

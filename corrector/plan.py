@@ -68,7 +68,7 @@ class Step:
         return f"{self.name} = {head}{_factor(self.left)}·{_factor(self.right)}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """A program that evaluates a polynomial at a matrix, one matrix product a step.
 
@@ -76,7 +76,7 @@ class Plan:
         steps: the products, in order; the first is R = K − K·K.
         result: the combination of what they gave that is the polynomial.
 
-    `print(plan)` writes it out.
+    `print(plan)` writes it out, coefficients to six digits; `as_dict()` holds them exactly.
 
     >>> from corrector import smoothstep
     >>> smoothstep(4).plan.products, smoothstep(8).plan.products
@@ -165,8 +165,25 @@ class Plan:
         return gone
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the program as plain data, ready for JSON: its lines as `print` shows them."""
-        return {"steps": [str(step) for step in self.steps], "result": _text(self.result)}
+        """Return the program as plain data, ready for JSON, its coefficients exact.
+
+        A step is name = plus + sign·left·right, a combination a dictionary from names to
+        coefficients; I, K and S = 2K − I are there from the start.
+        """
+        steps = [
+            {
+                "name": step.name,
+                "plus": _exactly(step.plus),
+                "sign": step.sign,
+                "left": _exactly(step.left),
+                "right": _exactly(step.right),
+            }
+            for step in self.steps
+        ]
+        return {"steps": steps, "result": _exactly(self.result)}
+
+    def __repr__(self) -> str:
+        return f"Plan({self.products} products)"
 
     def __str__(self) -> str:
         counted = f"{self.products} product{'s' * (self.products != 1)}"
@@ -437,6 +454,10 @@ class _Rounded:
         beta = self.alpha * other.beta + self.beta * other.alpha + self.beta * other.beta
         error = self.size * other.error + self.error * other.size + self.size * other.size
         return _Rounded(alpha, beta, error, self.norm)
+
+
+def _exactly(combination: Combination) -> dict[str, str]:
+    return {name: str(c) for name, c in combination}
 
 
 def _one(name: str) -> Combination:

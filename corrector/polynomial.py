@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from numbers import Rational
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import evaluation
 from .plan import Plan, plan
@@ -44,9 +44,10 @@ def exact(value: Any, name: str = "a coefficient") -> Fraction:
     if isinstance(value, str) and _digits(value) > _MAX_DIGITS:
         raise ValueError(f"{name} must have at most {_MAX_DIGITS} digits; got {value[:60]}")
     try:
-        return Fraction(value)
+        number = Fraction(value)
     except (ValueError, ZeroDivisionError):
         raise ValueError(f"{name} must read as a rational number such as '1/3'; got {value!r}") from None
+    return Fraction(int(number.numerator), int(number.denominator))  # NumPy's integers would stay in it
 
 
 _MAX_DIGITS = 4300
@@ -84,9 +85,7 @@ class Polynomial:
     coefficients: tuple[Fraction, ...]
 
     def __init__(self, coefficients: Iterable[int | Fraction | str]) -> None:
-        if isinstance(coefficients, str):
-            raise TypeError(f"expected a sequence of coefficients; got the string {coefficients!r}")
-        values = [exact(c) for c in coefficients]
+        values = [exact(c) for c in _sequence(coefficients)]
         while values and not values[-1]:
             values.pop()
         object.__setattr__(self, "coefficients", tuple(values))
@@ -204,7 +203,7 @@ class Polynomial:
         return json.dumps({"coefficients": [str(c) for c in self.coefficients]})
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(cls, text: str) -> Polynomial:
         """Return the polynomial that `to_json` wrote.
 
         Raises:
@@ -214,7 +213,7 @@ class Polynomial:
         >>> Polynomial.from_json('{"coefficients": ["1/2", 3]}')
         Polynomial(('1/2', 3))
         """
-        return cls(_from_json(text, "coefficients"))
+        return Polynomial(_from_json(text, "coefficients"))
 
     def latex(self, variable: str = "x") -> str:
         r"""Return the polynomial as LaTeX.
@@ -246,6 +245,7 @@ class Polynomial:
         return f"${self.latex()}$"
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class Corrector(Polynomial):
     """The polynomial g(x) = α₁x + α₂x² + … + α_j x^j, put to use as K ← g(K).
 
@@ -267,9 +267,7 @@ class Corrector(Polynomial):
     """
 
     def __init__(self, alphas: Iterable[int | Fraction | str]) -> None:
-        if isinstance(alphas, str):
-            raise TypeError(f"expected a sequence of coefficients; got the string {alphas!r}")
-        super().__init__((0, *alphas))
+        super().__init__((0, *_sequence(alphas)))
         if not self.coefficients:
             raise ValueError("a corrector must have a coefficient other than 0; got none")
 
@@ -339,7 +337,7 @@ class Corrector(Polynomial):
         return json.dumps({"alphas": [str(a) for a in self.alphas]})
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(cls, text: str) -> Corrector:
         """Return the corrector that `to_json` wrote.
 
         Raises:
@@ -349,7 +347,7 @@ class Corrector(Polynomial):
         >>> Corrector.from_json('{"alphas": ["0", "3", "-2"]}')
         Corrector((0, 3, -2))
         """
-        return cls(_from_json(text, "alphas"))
+        return Corrector(_from_json(text, "alphas"))
 
     def at_map(self, f: Callable[[X], X]) -> Callable[[X], X]:
         """Return the function x ↦ α₁f(x) + α₂f(f(x)) + … + α_j f^j(x).
@@ -382,6 +380,17 @@ class Corrector(Polynomial):
         return f"Corrector({_tuple(self.alphas)})"
 
 
+def _sequence(values: Any) -> list[Any]:
+    if isinstance(values, str):
+        raise TypeError(f"expected a sequence of coefficients; got the string {values!r}")
+    try:
+        return list(values)
+    except TypeError:
+        raise TypeError(
+            f"expected a sequence of coefficients; got {type(values).__name__} {values!r}"
+        ) from None
+
+
 def contact(taylor: Sequence[Fraction], value: int) -> int:
     """Return the greatest n such that t_0 = value and t_1 = … = t_n = 0; −1 if t_0 ≠ value.
 
@@ -393,9 +402,11 @@ def contact(taylor: Sequence[Fraction], value: int) -> int:
 
 
 def _from_json(text: str, key: str) -> list[int | str]:
+    if not isinstance(text, str):
+        raise TypeError(f"expected JSON text; got {type(text).__name__}")
     try:
         found = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f'expected JSON such as {{"{key}": ["0", "3", "-2"]}}; got {error}') from None
     if not isinstance(found, dict) or set(found) != {key} or not isinstance(found[key], list):
         raise ValueError(f'expected JSON such as {{"{key}": ["0", "3", "-2"]}}; got {text[:60]}')

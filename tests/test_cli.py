@@ -65,15 +65,24 @@ def test_best():
         corrector("best", "smallest_residual", "--interval", "0", "1/4", "--format", "json").stdout
     )
     assert data["bound"] <= data["value"] < data["minimal_value"]
-    assert data["measures"]["minimal member"]["degree"] == "3"
+    assert data["measures"]["minimal member"]["degree"] == 3
     assert corrector("best", "widest_real_basin", "--degree", 2).returncode == 1
+    result = corrector("best", "multiplier_at_half", "--multiplier", 2, "--degree", 4)
+    assert result.returncode == 1
+    assert "takes degree 5 or more; got degree 4" in result.stderr
 
 
 def test_plan():
     assert "5 products; S = 2K − I" in corrector("plan", "--order", 8).stdout
     data = json.loads(corrector("plan", "--alphas", "0,3,-2", "--format", "json").stdout)
-    assert data["steps"] == ["R = K − K·K", "T = S·R"]
-    assert data["result"] == "K + T"
+    assert data["steps"][0] == {
+        "name": "R",
+        "plus": {"K": "1"},
+        "sign": -1,
+        "left": {"K": "1"},
+        "right": {"K": "1"},
+    }
+    assert data["result"] == {"K": "1", "T": "1"}
 
 
 def test_fixed_points():
@@ -126,13 +135,16 @@ MISTAKES = {
     "fixed-points --relaxation 1e999999999": "--relaxation must have at most 4300 digits; got 1e999999999",
     "plan --alphas 0,3 --order 1": "expected --order or --alphas; got both",
     "plan --order 99999999": "expected an answer of at most",
-    "derive --order 3 --degree 99999999": "answer of at most 268435456 bytes; got order 3, degree",
+    "derive --order 3 --degree 99999999": "answer of at most 256 MiB; got order 3, degree",
     "best": "Missing argument 'CRITERION'",
     "best nicest": "`criterion` must be one of widest_real_basin",
     "best largest_disc --multiplier 2": "options of largest_disc are: none; got multiplier",
     "best smallest_residual --interval 0 1": "low < high < ½",
     "best smallest_residual --interval a b": "an end of `interval` must read as a rational number",
-    "best multiplier_at_half --multiplier 2 --degree 4": "takes degree 5 or more; got degree 4",
+    "best multiplier_at_half --multiplier 1e400": "`multiplier` must be at most 10⁶ in size",
+    "best smallest_residual --interval -1e100 0": "−10 ≤ low",
+    "basins --extent -1e308 1e308 -1 1 --output b.png": "finite",
+    "fixed-points --order 1000": "degree at most",
     "best widest_real_basin --degree 2 --order x": "'x' is not a valid integer",
     "basins --output b.jpg": "expected a name ending in .png, .pdf or .svg; got b.jpg",
     "basins --output nowhere/b.png": "expected an existing folder for b.png",

@@ -1,3 +1,4 @@
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -81,3 +82,16 @@ def test_kinds_at_rational_points_are_not_a_matter_of_rounding():
 def test_what_is_no_corrector():
     with pytest.raises(TypeError, match="must be a Corrector; got str"):
         fixed_points("x")
+
+
+@pytest.mark.parametrize("n", [40, 80])
+def test_high_orders_have_no_neutral_points(n):
+    """S_n' = c·xⁿ(1 − x)ⁿ is 0 at 0 and 1 alone, and every other fixed point repels."""
+    points = fixed_points(smoothstep(n))
+    assert [p.kind for p in points if p.exact in (0, 1)] == ["superattracting"] * 2
+    others = [p for p in points if p.exact not in (0, 1)]
+    assert {p.kind for p in others} == {"repelling"}
+    for p in others:
+        x = p.value
+        slope = math.comb(2 * n, n) * (2 * n + 1) * (x * (1 - x)) ** n
+        assert p.multiplier == pytest.approx(slope, rel=1e-9)

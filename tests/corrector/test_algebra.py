@@ -95,6 +95,11 @@ def test_notebooks_show_formulas():
         (lambda: MCWEENY**0.5, ValueError, "whole number from 0 on; got 0.5"),
         (lambda: smoothstep(100) ** 10**6, ValueError, "degree at most 20000; got degree 201000000"),
         (lambda: smoothstep(200)(smoothstep(200)), ValueError, "degree at most 20000"),
+        (lambda: Corrector.from_json(None), TypeError, "expected JSON text; got NoneType"),
+        (lambda: Corrector.from_json("[" * 10**5), ValueError, "expected JSON"),
+        (lambda: Corrector(3), TypeError, "sequence of coefficients; got int 3"),
+        (lambda: Polynomial(None), TypeError, "sequence of coefficients; got NoneType None"),
+        (lambda: derive(1, 4).member(a4=0.5), TypeError, "`a4` must be exact"),
         (lambda: Corrector.from_json("{"), ValueError, 'expected JSON such as {"alphas"'),
         (lambda: Corrector.from_json("[1]"), ValueError, r"got \[1\]"),
         (lambda: Corrector.from_json('{"coefficients": ["1"]}'), ValueError, "expected JSON"),
@@ -109,6 +114,13 @@ def test_mistakes_are_named(call, error, words):
     with pytest.raises(error, match=words) as caught:
         call()
     assert len(str(caught.value)) < 300
+
+
+def test_correctors_are_frozen():
+    for name in ("coefficients", "order", "anything"):
+        with pytest.raises(AttributeError):
+            setattr(MCWEENY, name, 1)
+    assert MCWEENY.order == 1
 
 
 def test_great_coefficients_stay_exact_at_exact_numbers():

@@ -116,10 +116,27 @@ def test_worst_residuals_enclose_sampled_ones(n, low):
     assert sampled <= worst_residual(g, low, high)
 
 
-def test_intervals_may_be_one_sided_and_wide():
-    for low, high in ((Fraction(0), Fraction(2, 5)), (Fraction(-2), Fraction(1, 4))):
-        found = smallest_residual(2, 2, low, high)
-        assert found.bound <= found.value < worst_residual(smoothstep(2), low, high)
+@pytest.mark.parametrize(("low", "high"), [("0", "2/5"), ("1/10", "2/5"), ("0", "49/100"), ("-1/5", "1/4")])
+def test_intervals_may_be_one_sided(low, high):
+    found = smallest_residual(2, 2, Fraction(low), Fraction(high))
+    assert found.bound <= found.value < worst_residual(smoothstep(2), Fraction(low), Fraction(high))
+
+
+@pytest.mark.parametrize(("low", "high"), [("-10", "1/10"), ("-2", "-1"), ("-1", "1/10"), ("-4/5", "1/10")])
+@pytest.mark.parametrize(("order", "count"), [(1, 1), (2, 2), (3, 2)])
+def test_a_residual_that_promises_nothing_has_no_bound(order, count, low, high):
+    """From ¼ on, members beyond ½ may have less: the inequalities no longer speak for all of them."""
+    found = smallest_residual(order, count, Fraction(low), Fraction(high))
+    assert found.value <= worst_residual(smoothstep(order), Fraction(low), Fraction(high))
+    if found.value >= Fraction(1, 4):
+        assert found.bound is None
+    else:
+        assert found.bound <= found.value
+
+
+def test_smoothsteps_of_higher_order_are_looked_at_too():
+    low, high = Fraction(0), Fraction(499, 1000)
+    assert smallest_residual(1, 1, low, high).value <= worst_residual(smoothstep(2), low, high)
 
 
 @given(
@@ -203,6 +220,30 @@ def test_multipliers_are_as_prescribed(order, multiplier):
     assert g.derivative()(HALF) == multiplier
 
 
+def test_numpy_integers_are_exact():
+    g = derive(1, 5).best("multiplier_at_half", multiplier=np.int64(2))
+    assert g.value == 2
+    assert type(g.value.numerator) is int
+
+
+@pytest.mark.parametrize(("multiplier", "words"), [("1/2", "no longer repels"), (-3, "across ½")])
+def test_multipliers_that_do_harm_are_said_to(multiplier, words):
+    assert words in derive(1, 5).best("multiplier_at_half", multiplier=multiplier).claim
+
+
+def test_choices_are_frozen_and_read_back_as_correctors():
+    g = derive(1, 5).best("multiplier_at_half")
+    assert type(g).from_json(g.to_json()) == g
+    assert repr(g).startswith("Choice(multiplier_at_half 2, minimal member 1.5): −x²")
+    for name in ("claim", "order", "anything"):
+        with pytest.raises(AttributeError):
+            setattr(g, name, 1)
+
+
+def test_a_lost_symmetry_is_told():
+    assert "eigenvalues part at 0.4582, not at ½" in derive(3, 8).best("fewest_products").claim
+
+
 def test_reports_show_gain_and_cost():
     report = derive(1, 5).best("widest_real_basin").report()
     for words in (
@@ -231,9 +272,12 @@ def test_reports_show_gain_and_cost():
         ),
         (1, 5, "smallest_residual", {"multiplier": 2}, ValueError, "are: interval; got multiplier"),
         (1, 5, "smallest_residual", {"interval": 3}, ValueError, r"must be \(low, high\).*; got 3"),
-        (1, 5, "smallest_residual", {"interval": (0, HALF)}, ValueError, r"low < high < ½.*; got \(0, 1/2\)"),
+        (1, 5, "smallest_residual", {"interval": (0, HALF)}, ValueError, r"low < high < ½.*; got \(0, 0.5\)"),
         (1, 5, "smallest_residual", {"interval": (0.0, 0.1)}, TypeError, "must be exact"),
         (1, 5, "multiplier_at_half", {"multiplier": 2.0}, TypeError, "must be exact"),
+        (1, 5, "multiplier_at_half", {"multiplier": 10**400}, ValueError, "at most 10⁶ in size"),
+        (1, 5, "smallest_residual", {"interval": ("-1e100", 0)}, ValueError, "−10 ≤ low"),
+        (1, 5, "smallest_residual", {"interval": ("-1e-100", "1e-100")}, ValueError, "10⁻⁶ apart"),
         (1, 4, "multiplier_at_half", {"multiplier": 2}, ValueError, "takes degree 5 or more; got degree 4"),
     ],
 )
