@@ -199,8 +199,9 @@ def _widest_real_basin(family: Family) -> Choice:
 
 
 def _largest_disc(family: Family) -> Choice:
-    from .discs import disc_radius, largest_disc
+    from .discs import MOST_TERMS, disc_radius, largest_disc
 
+    searched = 2 * (family.order + min(_odd_parameters(family), MOST_TERMS)) + 1
     low, minimal = disc_radius(family.minimal)
     member = family.minimal
     if _odd_parameters(family):
@@ -212,8 +213,8 @@ def _largest_disc(family: Family) -> Choice:
     claim = (
         f"Largest disc: eigenvalues within {radius} of 0 go to 0, and within {radius} of 1 to 1, "
         f"against less than {rounded(minimal, up=True)} for the minimal member. Proved by ball arithmetic on "
-        "the circle, and for the minimal member by a point that goes elsewhere. The best that a search among "
-        "members with g(1 − x) = 1 − g(x) found; not proved to be the best there is."
+        "the circle, and for the minimal member by a point that goes elsewhere. The best that a search "
+        f"found among members with g(1 − x) = 1 − g(x) of degree up to {searched}; not proved to be the best."
     )
     return _chosen(family, "largest_disc", member, low, minimal, None, claim)
 

@@ -28,7 +28,9 @@ _STEPS = 200
 _SPLITS = 14
 _ANGLES = 512
 _FEW_ANGLES = 96
-_MOST_TERMS = 4
+MOST_TERMS = 4
+"""The free parameters that `largest_disc` searches at most."""
+
 _GIVEN = Fraction(1, 1000)
 _SLACKS = [Fraction(1, 2**k) for k in range(11, 3, -1)]
 """How far from the estimate, as ratios, a radius is tried to be proved; the least comes first."""
@@ -102,7 +104,7 @@ def largest_disc(order: int, count: int) -> Best:
         g = members.member([Fraction(float(c)) for c in q] + [Fraction(0)] * (count - len(q)))
         return -estimated_radius(np.array([float(c) for c in g.coefficients]), _FEW_ANGLES)
 
-    for terms in range(1, min(count, _MOST_TERMS) + 1):
+    for terms in range(1, min(count, MOST_TERMS) + 1):
         starts = [np.array([*best, c]) for c in (np.linspace(-1, 1, 41) if terms == 1 else [0.0])]
         start = min(starts, key=loss)
         simplex = np.vstack([start, start + 0.05 * np.eye(terms)])
