@@ -32,7 +32,7 @@ from scipy.optimize import linprog
 from .catalog import smoothstep
 from .polynomial import Corrector
 from .rational import as_flint, from_flint
-from .realline import extremes, immediate_basin
+from .realline import extremes, immediate_basin, real_roots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -220,11 +220,28 @@ def reach(g: Corrector) -> Fraction:
     >>> round(float(reach(MCWEENY)), 6)  # (√3 − 1)/2
     0.366025
     """
-    half, near = Fraction(1, 2), Fraction(1, 2**20)
     zero, one = immediate_basin(g, 0), immediate_basin(g, 1)
-    if zero is None or one is None or g(half) != half or zero[1] < half - near or one[0] > half + near:
+    if zero is None or one is None or not _meets_half(g, *zero, one[0], one[1]):
         return Fraction(-1)
     return min(-zero[0], one[1] - 1)
+
+
+def _meets_half(g: Corrector, low: Fraction, below: Fraction, above: Fraction, high: Fraction) -> bool:
+    """Tell whether (low, below) and (above, high), which go to 0 and 1, may be drawn out to ½.
+
+    They may if g(x) < x on [below, ½) and g(x) > x on (½, above], which makes ½ a fixed point, and
+    if no step from there is so long that it leaves the basin on the other side.
+    """
+    f, half = as_flint(g.coefficients), Fraction(1, 2)
+    beyond = f - fmpq_poly([0, 1])
+    with ctx.workprec(128 + 4 * f.degree()):
+        alone = not real_roots(beyond, below, half) and not real_roots(beyond, half, above)
+        return (
+            beyond(_flint(below)) < 0 < beyond(_flint(above))
+            and alone
+            and extremes(f, below, half)[0] > low
+            and extremes(f, half, above)[1] < high
+        )
 
 
 def worst_residual(g: Corrector, low: Fraction, high: Fraction) -> Fraction:

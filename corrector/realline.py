@@ -11,7 +11,10 @@ found from outside, starting with the fixed points.  That all of (l, h) goes to 
 
 - if g ≥ 0 on (0, h): from there an orbit falls to 0 in steps that never cross it, and from (l, 0)
   it rises towards 0 or crosses once (likewise if g ≤ 0 on (l, 0)); and else
-- if the images of the two halves, taken again and again, shrink into a disc that g contracts.
+- if the images of the two halves, taken again and again, shrink into a disc that g contracts: an
+  orbit that stays on one side of 0 goes there, and one that crosses enters the image of a half.
+
+All this is shown for [low, high] a little inside (l, h), which each half must be sent into.
 
 Every sign rests on real roots isolated by FLINT, every value on ball arithmetic.
 """
@@ -26,6 +29,8 @@ from flint import arb, arb_poly, ctx, fmpq, fmpq_poly
 from .rational import as_flint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .polynomial import Polynomial
 
 Bracket = tuple[Fraction, Fraction]
@@ -34,7 +39,7 @@ Bracket = tuple[Fraction, Fraction]
 _BITS = 30
 """Bits to which an end is enclosed, beyond what the degree costs."""
 
-_LOOKS = 60
+_LOOKS = 100
 
 
 def immediate_basin(g: Polynomial, about: int = 0) -> Bracket | None:
@@ -58,9 +63,11 @@ def immediate_basin(g: Polynomial, about: int = 0) -> Bracket | None:
         f = 1 - f(fmpq_poly([1, -1]))
     with ctx.workprec(_BITS + 64 + 4 * max(f.degree(), 1)):
         ends = _ends(f)
-        if ends is None or not _goes_to_zero(f, *ends):
-            return None
-    low, high = ends
+        within = () if ends is None else _inside(*ends)
+        proved = next((pair for pair in within if _goes_to_zero(f, *pair)), None)
+    if proved is None:
+        return None
+    low, high = proved
     return (low, high) if about == 0 else (1 - high, 1 - low)
 
 
@@ -106,21 +113,33 @@ def _ends(f: fmpq_poly) -> Bracket | None:
         new_low = max([first_low, *inner_low[-1:]]) if below or inner_low else first_low
         inner_high = real_roots(f - _flint(new_low[1]), Fraction(0), first_high[1])
         new_high = min([first_high, *inner_high[:1]])
-        settled = abs(new_low[1] - low[1]) + abs(new_high[0] - high[0]) < Fraction(1, 2**_BITS)
+        moved = abs(new_low[1] - low[1]) + abs(new_high[0] - high[0])
         low, high = new_low, new_high
-        if settled:
+        if moved < Fraction(1, 2 ** (_BITS + 30)):
             return low[1], high[0]
     return None
 
 
+def _inside(low: Fraction, high: Fraction) -> Iterator[Bracket]:
+    """Points 2⁻³¹ or less inside the ends, in several proportions.
+
+    Where an end goes to the other, a point inside the one must go to a point inside the other: which
+    distances that asks for depends on the slopes there.
+    """
+    for k in (0, 4, -4, 8, -8, 14, -14):
+        most = Fraction(1, 2 ** (_BITS + 1))
+        yield low + most / (1 << max(-k, 0)), high - most / (1 << max(k, 0))
+
+
 def _goes_to_zero(f: fmpq_poly, low: Fraction, high: Fraction) -> bool:
-    zero, slack = Fraction(0), Fraction(1, 2 ** (_BITS + 20))
+    """Tell whether all of [low, high] goes to 0, given that 0 is the only fixed point there."""
+    zero = Fraction(0)
     left, right = extremes(f, low, zero), extremes(f, zero, high)
-    if left[1] > high + slack or right[0] < low - slack:
+    if left[1] > high or right[0] < low:
         return False
-    if right[0] >= -slack and not real_roots(f, zero, high):
+    if f(_flint(high)) > 0 and not real_roots(f, zero, high):
         return True
-    if left[1] <= slack and not real_roots(f, low, zero):
+    if f(_flint(low)) < 0 and not real_roots(f, low, zero):
         return True
     trap = contracted(f)
     for _ in range(_LOOKS):

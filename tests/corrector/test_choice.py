@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -16,6 +17,7 @@ from tests.problems import members, rationals
 
 TENTH = (Fraction(-1, 10), Fraction(1, 10))
 HALF = Fraction(1, 2)
+DECIMAL = ("widest_real_basin", "largest_disc", "smallest_residual")
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
@@ -31,6 +33,11 @@ def test_the_best_is_a_member_and_not_worse_than_the_minimal_one(criterion, orde
     if g.bound is not None:
         assert g.value >= g.bound if smaller else g.value <= g.bound
     assert g.claim in " ".join(g.report().split())
+    if criterion in DECIMAL:  # said in six digits, and rounded to the side on which it stays true
+        promised, compared = map(Fraction, re.findall(r"\d+\.\d+", g.claim)[:: 1 if smaller else 2][:2])
+        sign = -1 if smaller else 1
+        assert sign * promised <= sign * g.value
+        assert sign * compared >= sign * g.minimal_value
     copy = pickle.loads(pickle.dumps(g))  # noqa: S301 - our own bytes
     assert (copy, copy.claim, copy.bound) == (g, g.claim, g.bound)
     assert json.loads(json.dumps(g.as_dict()))["alphas"] == [str(a) for a in g.alphas]
@@ -59,6 +66,25 @@ def test_the_widest_basins_come_near_what_is_out_of_reach(order, count):
     assert found.value == reach(found.member)
     assert found.value < found.bound <= found.value * Fraction(103, 100)
     assert found.value > Fraction(3, 2) * reach(smoothstep(order))
+
+
+@pytest.mark.parametrize(
+    "g",
+    [
+        derive(1, 4).member(a4="1/1000000000000"),  # ½ goes a little beyond ½
+        derive(1, 4).member(a4=1),
+        derive(1, 5).member(a4=-16, a5=8),  # a fixed point at 0.277
+        derive(2, 8).member(a6="186.7", a7="60.9", a8="-51.1"),  # a cycle
+    ],
+)
+def test_nothing_is_said_to_reach_where_the_basins_do_not_meet_at_half(g):
+    assert reach(g) == -1
+
+
+def test_without_a_proof_there_is_no_bound(monkeypatch):
+    monkeypatch.setattr(OddMembers, "excluded", lambda *_: False)
+    assert widest_real_basin(1, 1).bound is None
+    assert smallest_residual(1, 1, *TENTH).bound is None
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
 import re
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from corrector import Corrector, derive, smoothstep
 from corrector.choice import three_products
-from corrector.plan import _candidates, _loss, plan
+from corrector.plan import _ACCEPTED, _candidates, _loss, plan
 from tests.problems import any_correctors, horner, members, oblique, rationals
 
 U = 2.0**-53
@@ -106,6 +107,26 @@ def test_what_is_printed_is_what_is_run(g):
         names[name] = eval(re.sub(r"((?<![A-Z])(?<![A-Z]\d)[\d)]) ?([A-Z])", r"\1*\2", code), {}, names)  # noqa: S307
     assert names["G"] == pytest.approx(float(g(Fraction(7, 10))), rel=1e-3, abs=1e-3)
     assert lines[-1].startswith(f"{g.products} product")
+
+
+@given(any_correctors | members(max_order=8))
+def test_among_plain_plans_of_as_many_products_the_least_round_off_wins(g):
+    plain, _ = _candidates(g.coefficients)
+    rivals = [make(None) for products, make in plain if products == g.products]
+    assert all(_loss(g.plan) <= max(_loss(rival), _ACCEPTED) for rival in rivals)
+    fewest = min(products for products, _ in plain)
+    if g.products == fewest:
+        assert all(_loss(g.plan) <= _loss(rival) for rival in rivals)
+
+
+def test_matrices_are_let_go_of_after_their_last_use():
+    g, K = smoothstep(40), np.eye(300) / 3
+    g.at_matrix(K)
+    tracemalloc.start()
+    g.at_matrix(K)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 * K.nbytes  # of 13 products and their combinations
 
 
 def test_plans_are_remembered():

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from flint import ctx, fmpq_poly
+from flint import acb_poly, ctx, fmpq, fmpq_poly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,12 +46,27 @@ def test_real_basins_in_closed_form():
         assert float(immediate_basin(smoothstep(n))[0]) == pytest.approx(end, abs=1e-9)
 
 
-def test_a_two_cycle_bounds_a_basin():
-    # 4x² − 8x³ + 5x⁴... any member whose ends are exchanged: each end goes to the other.
-    g = derive(1, 5).member(a4=-16, a5=8)
-    low, high = immediate_basin(g)
-    below, above = float(g(low)), float(g(high))
-    assert {round(below, 5), round(above, 5)} <= {round(float(low), 5), round(float(high), 5)}
+def ends_of_ends(g):
+    """What the ends of the basin of 0 go to, each as the index of an end."""
+    basin = immediate_basin(g)
+    images = [min((abs(g(end) - other), i) for i, other in enumerate(basin)) for end in basin]
+    assert all(distance < 1e-7 for distance, _ in images)
+    return [i for _, i in images]
+
+
+@pytest.mark.parametrize(
+    ("g", "images"),
+    [
+        (smoothstep(2), [0, 1]),
+        (MCWEENY, [1, 1]),
+        (derive(1, 5).member(a4="359/8", a5="-197/8"), [1, 0]),  # a 2-cycle
+        (derive(2, 6).member(a6=200), [1, 0]),
+        (derive(1, 4).member(a4="-37/4"), [0, 0]),  # with a slope below 1 at the end that goes over
+        (derive(1, 5).member(a4="-85/4", a5="95/8"), [1, 1]),
+    ],
+)
+def test_the_ends_of_a_basin_go_to_its_ends(g, images):
+    assert ends_of_ends(g) == images
 
 
 @settings(max_examples=60)
@@ -127,6 +142,21 @@ def test_neither_proof_is_had_on_the_wrong_side(n):
         assert not _leaves(traps, radius * Fraction(9, 10))
         assert _leaves(traps, radius * Fraction(11, 10))
         assert not _settles(traps, radius * Fraction(11, 10))
+
+
+@given(members(max_order=2, max_free=2))
+def test_both_traps_are_contracted(g):
+    circle = np.exp(1j * np.linspace(0, 2 * np.pi, 64))
+    _, near_zero, near_one = _traps(as_flint(g.coefficients))
+    assert (np.abs(g(near_zero * circle)) < near_zero).all()
+    assert (np.abs(g(1 + near_one * circle) - 1) < near_one).all()
+
+
+def test_far_is_not_yet_gone():
+    """All of |z| ≤ 6 goes to 0 under z²(8 − z)/100, by way of moduli above 4."""
+    f = acb_poly([0, 0, fmpq(8, 100), fmpq(-1, 100)])
+    assert not _leaves((f, 0.5, 0.0), Fraction(6))
+    assert _leaves((f, 0.5, 0.0), Fraction(60))
 
 
 def test_estimates_lie_between_the_proofs():
