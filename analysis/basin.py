@@ -7,55 +7,108 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from corrector import Corrector
+
 from .fixedpoint import checked_relaxation, fixed_points
+from .traps import find_traps
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from fractions import Fraction
 
-    from jaxtyping import Complex, Int
+    from jaxtyping import Float, Int
     from matplotlib.axes import Axes
 
-    from corrector import Corrector
+    from .traps import Traps
 
 ESCAPED = -1
 UNDECIDED = -2
 
-_MAX_PIXELS = 2**26
+Extent = tuple[float, float, float, float]
+
+_MOST_BYTES = 2**32
+_BAND = 2**21
+"""Pixels between two looks at the keyboard."""
 
 
 @dataclass(frozen=True, repr=False)
-class Basins:
-    """The basins of attraction of x ↦ x + γ(g(x) − x), sampled on a grid of pixel centres.
+class Labelled:
+    """A picture of the complex plane, labelled by where points go under x ↦ x + γ(g(x) − x).
 
     Attributes:
         labels: int8 (rows, columns), row 0 at the bottom: the index of the attractor, or −1 where
-            the point escapes to infinity, or −2 where `max_steps` did not decide.
-        steps: uint16 (rows, columns): the steps until the label was sure.
-        attractors: the attracting fixed points, 0 and 1 first.
-        area: for each attractor the area of its basin within the extent.
+            the point escapes to infinity, or −2 where that was not decided.
+        cycles: the points of each attracting cycle, 0 and 1 first where they attract.
         extent: (left, right, bottom, top).
+        title: the map in words.
     """
 
     labels: Int[np.ndarray, "rows columns"]
-    steps: Int[np.ndarray, "rows columns"]
-    attractors: tuple[complex, ...]
-    area: tuple[float, ...]
-    extent: tuple[float, float, float, float]
+    cycles: tuple[tuple[complex, ...], ...]
+    extent: Extent
     title: str
 
-    def plot(self, ax: Axes | None = None) -> Axes:
+    @property
+    def attractors(self) -> tuple[complex, ...]:
+        """A point of each attracting cycle."""
+        return tuple(cycle[0] for cycle in self.cycles)
+
+    @property
+    def undecided(self) -> float:
+        """The share of the pixels that are labelled −2."""
+        return float(np.count_nonzero(self.labels == UNDECIDED) / self.labels.size)
+
+
+@dataclass(frozen=True, repr=False)
+class Basins(Labelled):
+    """The basins of attraction of x ↦ x + γ(g(x) − x), sampled at the centres of pixels.
+
+    Attributes (besides those of `Labelled`):
+        steps: uint16 (rows, columns): the steps until the label was sure.
+        area: for each attractor the area of its basin within the extent.
+        wrong_half: for 0 and for 1, where they attract, the share of that area that lies on the other
+            side of Re z = ½; from there iteration leads to the wrong projector.
+        distances: float32 (rows, columns), where asked for: an estimate of the distance to the boundary,
+            mostly within a factor 2.
+    """
+
+    steps: Int[np.ndarray, "rows columns"]
+    distances: Float[np.ndarray, "rows columns"] | None = None
+
+    @property
+    def area(self) -> tuple[float, ...]:
+        """The areas, one per attractor."""
+        left, right, bottom, top = self.extent
+        pixel = (right - left) * (top - bottom) / self.labels.size
+        return tuple(float(np.count_nonzero(self.labels == i) * pixel) for i in range(len(self.cycles)))
+
+    @property
+    def wrong_half(self) -> tuple[float, ...]:
+        """For 0 and for 1 the share of the area beyond Re z = ½, in the order of `attractors`."""
+        left, right, *_ = self.extent
+        columns = self.labels.shape[1]
+        beyond = left + (np.arange(columns) + 0.5) * (right - left) / columns > 0.5
+        shares = []
+        for i, attractor in enumerate(self.attractors):
+            if attractor in (0, 1):
+                inside = np.count_nonzero(self.labels == i, axis=0)
+                shares.append(float(inside[beyond != (attractor == 1)].sum() / max(inside.sum(), 1)))
+        return tuple(shares)
+
+    def plot(self, ax: Axes | None = None, *, boundary: bool = False) -> Axes:
         """Draw the basins, shaded by the steps taken, and return the axes.
 
         Args:
             ax: axes to draw on; a new figure's when None.
+            boundary: draw the boundary alone, by the distances, which must be there.
         """
-        from .plotting import draw_basins
+        from .plotting import draw_basins, draw_boundary
 
-        return draw_basins(self, ax)
+        return draw_boundary(self, ax) if boundary else draw_basins(self, ax)
 
     def __repr__(self) -> str:
         shares = ", ".join(
-            f"{_short(a)}: area {s:.4g}" for a, s in zip(self.attractors, self.area, strict=True)
+            f"{shortly(a)}: area {s:.4g}" for a, s in zip(self.attractors, self.area, strict=True)
         )
         rows, columns = self.labels.shape
         return f"Basins({self.title}; {columns}×{rows}; {shares})"
@@ -64,16 +117,20 @@ class Basins:
 def basins(
     g: Corrector,
     relaxation: float | Fraction = 1,
-    extent: tuple[float, float, float, float] = (-1, 2, -1.5, 1.5),
+    extent: Extent = (-1, 2, -1.5, 1.5),
     resolution: int = 1024,
     max_steps: int = 500,
+    *,
+    distances: bool = False,
+    device: str = "cpu",
+    progress: Callable[[float], None] | None = None,
 ) -> Basins:
     """Return the basins of attraction of x ↦ x + γ(g(x) − x) on the complex plane.
 
-    A point is labelled once it enters a disc about an attractor that the map shrinks into itself,
-    or leaves the disc outside which every point escapes.  Both radii are bounds computed from the
-    Taylor coefficients, so no label rests on a tolerance; for a smoothstep at γ = 1 the lemniscate
-    4|z − z²| < 1, on which the residual can only fall, takes the place of the small discs.
+    A point is labelled once it enters a set that the map is proved to send into itself, about a point
+    of an attracting cycle, or leaves the disc outside which every point escapes.  These sets are
+    derived from the polynomial (see `analysis.traps`), so no label rests on a tolerance; what remains
+    is the rounding of the orbit itself, which `enclose_basins` takes into account.
 
     Args:
         g: the corrector, of degree 2 or more.
@@ -81,12 +138,17 @@ def basins(
         extent: (left, right, bottom, top).
         resolution: pixels along the longer side; the pixels are square.
         max_steps: a point still undecided then is labelled −2.
+        distances: estimate the distance of each pixel to the boundary as well, for `plot(boundary=True)`.
+        device: "cpu", all of its cores, or "cuda".
+        progress: is called now and then with the share that is done.
 
     Raises:
         ValueError: g is linear, γ is 0, the extent is empty or reversed, or the resolution is below
-            1 or asks for more than 2²⁶ pixels.
+            1 or asks for more than 4 GiB; `device` is neither, or there is no such device.
 
-    Cost: about 3 evaluations of g a pixel, 40 bytes a pixel.
+    Cost: for a smoothstep at γ = 1 on average less than one evaluation of g a pixel, and a quarter of
+    that where the extent is symmetric; 3 bytes a pixel, 7 with distances.  The first call on a machine
+    compiles for some seconds.
 
     References: Jensen and Vicary, figure 2.
 
@@ -94,105 +156,46 @@ def basins(
     >>> basins(MCWEENY, resolution=256)
     Basins(3x² − 2x³; 256×256; 0: area 0.4136, 1: area 0.4136)
     """
-    gamma = checked_relaxation(relaxation)
-    if g.degree < 2:
-        raise ValueError(f"`g` must have at least degree 2, to let points escape; got {g}")
+    gamma = checked_map(g, relaxation)
     if not 1 <= max_steps < 2**16:
         raise ValueError(f"`max_steps` must lie between 1 and 65535; got {max_steps}")
-    z = _grid(extent, resolution)
-    attractors = tuple(p.value for p in fixed_points(g, gamma) if p.kind in ("superattracting", "attracting"))
-    attractors = tuple(sorted(attractors, key=lambda a: (a not in (0, 1), a.real, a.imag)))
-    relaxed = [float(gamma * c) for c in g.coefficients]
-    relaxed[1] += float(1 - gamma)
-    traps = _traps(g, float(gamma), relaxed, attractors)
-    labels, steps = _iterate(g, float(gamma), z.ravel(), traps, max_steps)
+    columns, rows = checked_grid(extent, resolution, 7 if distances else 3)
+    label_rows = _labeller(device)
+    cycles = attractors(g, gamma)
+    traps = find_traps(g, gamma, cycles)
+    lefts, heights = _centres(extent, columns, rows)
+    labels, steps = np.empty((rows, columns), np.int8), np.empty((rows, columns), np.uint16)
     left, right, bottom, top = extent
-    pixel = (right - left) * (top - bottom) / z.size
-    return Basins(
-        labels.reshape(z.shape),
-        steps.reshape(z.shape),
-        attractors,
-        tuple(float(np.count_nonzero(labels == i) * pixel) for i in range(len(attractors))),
-        (left, right, bottom, top),
-        str(g) if gamma == 1 else f"{g}, γ = {relaxation}",
-    )
+    conjugate = bottom == -top
+    mirror = conjugate and traps.symmetric and left + right == 1
+    down, across = (rows + 1) // 2 if conjugate else rows, (columns + 1) // 2 if mirror else columns
+    band = max(_BAND // across, 1)
+    for start in range(0, down, band):
+        stop = min(start + band, down)
+        label_rows(traps, labels, steps, lefts[:across], heights, start, stop, max_steps)
+        if progress:
+            progress(stop / down)
+    if mirror:
+        _reflect(labels[:down].T, across, _moved(cycles, lambda z: 1 - z.conjugate()))
+        _reflect(steps[:down].T, across)
+    _reflect(labels, down, _moved(cycles, lambda z: z.conjugate()))
+    _reflect(steps, down)
+    title = str(g) if gamma == 1 else f"{g}, γ = {relaxation}"
+    measured = _distances(traps, labels, lefts, heights) if distances else None
+    return Basins(labels, cycles, (left, right, bottom, top), title, steps, measured)
 
 
-@dataclass(frozen=True)
-class _Traps:
-    """Sets whose points are sure to reach an attractor, and the radius beyond which they escape."""
-
-    centres: tuple[complex, ...]
-    radii: tuple[float, ...]
-    lemniscate: bool
-    escape: float
-
-    def label(self, z: Complex[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-        labels = np.full(z.shape, UNDECIDED, dtype=np.int8)
-        labels[~(np.abs(z) <= self.escape)] = ESCAPED
-        for i, (centre, radius) in enumerate(zip(self.centres, self.radii, strict=True)):
-            labels[np.abs(z - centre) < radius] = i
-        if self.lemniscate:
-            inside = 4 * np.abs(z - z * z) < 1
-            labels[inside] = (z.real[inside] > 0.5).astype(np.int8)
-        return labels
+def checked_map(g: Corrector, relaxation: float | Fraction) -> Fraction:
+    """Return γ as an exact number, or raise where x ↦ x + γ(g(x) − x) lets no point escape."""
+    if not isinstance(g, Corrector):
+        raise TypeError(f"`g` must be a Corrector; got {type(g).__name__}")
+    if g.degree < 2:
+        raise ValueError(f"`g` must have at least degree 2, to let points escape; got {g}")
+    return checked_relaxation(relaxation)
 
 
-def _traps(g: Corrector, gamma: float, relaxed: list[float], attractors: tuple[complex, ...]) -> _Traps:
-    from corrector import smoothstep
-
-    order = g.order or 0
-    lemniscate = gamma == 1 and order >= 1 and g == smoothstep(order) and attractors == (0, 1)
-    radii = tuple(0.0 if lemniscate else _trap_radius(relaxed, a) for a in attractors)
-    return _Traps(attractors, radii, lemniscate, _escape_radius(relaxed))
-
-
-def _trap_radius(coefficients: list[float], centre: complex) -> float:
-    """A radius ρ with Σ_{k≥1} |t_k| ρ^{k−1} < 1: the disc is mapped into a smaller one."""
-    series = np.polynomial.Polynomial(coefficients)(np.polynomial.Polynomial([centre, 1]))
-    sizes = np.abs(series.coef[1:])
-    shrink = max(0.999, (1 + sizes[0]) / 2)  # the factor the disc is to shrink by, below 1
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if np.polyval(sizes[::-1], middle) < shrink:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def _escape_radius(coefficients: list[float]) -> float:
-    """A radius beyond which |g(z)| > |z| grows for ever: |c_d|ρ^{d−1} − Σ_{k<d} |c_k|ρ^{k−1} > 1."""
-    sizes = np.abs(coefficients)
-    powers = np.arange(len(sizes)) - 1.0
-    signs = np.where(np.arange(len(sizes)) == len(sizes) - 1, 1.0, -1.0)
-    radius = 1.0
-    while np.sum(signs * sizes * radius**powers) <= 1.001:
-        radius *= 1.05
-    return radius
-
-
-def _iterate(
-    g: Corrector, gamma: float, z: Complex[np.ndarray, " n"], traps: _Traps, max_steps: int
-) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-    labels = np.full(z.shape, UNDECIDED, dtype=np.int8)
-    steps = np.full(z.shape, max_steps, dtype=np.uint16)
-    index = np.arange(z.size)
-    for step in range(max_steps + 1):
-        found = traps.label(z)
-        done = found != UNDECIDED
-        labels[index[done]] = found[done]
-        steps[index[done]] = step
-        index, z = index[~done], z[~done]
-        if not index.size:
-            break
-        image = g(z)
-        z = image if gamma == 1 else z + gamma * (image - z)
-    return labels, steps
-
-
-def _grid(extent: tuple[float, float, float, float], resolution: int) -> Complex[np.ndarray, "rows columns"]:
+def checked_grid(extent: Extent, resolution: int, bytes_a_pixel: int) -> tuple[int, int]:
+    """Return the columns and rows of square pixels, the longer side in `resolution`, or raise ValueError."""
     left, right, bottom, top = extent
     if not (np.isfinite([right - left, top - bottom]).all() and left < right and bottom < top):
         raise ValueError(f"`extent` must be (left, right, bottom, top), finite and increasing; got {extent}")
@@ -200,16 +203,77 @@ def _grid(extent: tuple[float, float, float, float], resolution: int) -> Complex
         raise ValueError(f"`resolution` must be at least 1; got {resolution}")
     pixel = max(right - left, top - bottom) / resolution
     columns, rows = max(round((right - left) / pixel), 1), max(round((top - bottom) / pixel), 1)
-    if columns * rows > _MAX_PIXELS:
+    if columns * rows * bytes_a_pixel > _MOST_BYTES:
         raise ValueError(
-            f"`resolution` must ask for at most {_MAX_PIXELS} pixels; got {columns} × {rows}, "
-            f"which would take {columns * rows * 40 / 2**30:.0f} GiB"
+            f"`resolution` must ask for at most {_MOST_BYTES >> 30} GiB; got {columns} × {rows} pixels, "
+            f"which would take {columns * rows * bytes_a_pixel / 2**30:.0f} GiB: ask for a smaller `extent`"
         )
-    x = left + (np.arange(columns) + 0.5) * (right - left) / columns
-    y = bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows
-    grid: Complex[np.ndarray, "rows columns"] = x[None, :] + 1j * y[:, None]
-    return grid
+    return columns, rows
 
 
-def _short(z: complex) -> str:
+def attractors(g: Corrector, gamma: Fraction) -> tuple[tuple[complex, ...], ...]:
+    """Return the points of the attracting cycles, 0 and 1 first where they attract."""
+    cycles = [(p.value,) for p in fixed_points(g, gamma) if p.kind in ("superattracting", "attracting")]
+    return tuple(sorted(cycles, key=lambda cycle: (cycle not in ((0,), (1,)), cycle[0].real, cycle[0].imag)))
+
+
+def _labeller(device: str) -> Callable[..., None]:
+    if device == "cpu":
+        from .orbit import label_rows
+
+        compiled: Callable[..., None] = label_rows
+        return compiled
+    if device == "cuda":
+        from .cuda import label_rows as on_device
+        from .cuda import require_device
+
+        require_device()
+        return on_device
+    raise ValueError(f'`device` must be "cpu" or "cuda"; got {device!r}')
+
+
+def _centres(
+    extent: Extent, columns: int, rows: int
+) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, " r"]]:
+    """Re w of the columns and Im w of the rows, w = z − ½."""
+    left, right, bottom, top = extent
+    across = (np.arange(columns) + 0.5) * ((right - left) / columns)
+    return left - 0.5 + across, bottom + (np.arange(rows) + 0.5) * ((top - bottom) / rows)
+
+
+def _moved(
+    cycles: tuple[tuple[complex, ...], ...], move: Callable[[complex], complex]
+) -> Int[np.ndarray, " labels"]:
+    """By label + 2, the label of the points moved: each cycle moves to a cycle."""
+    table = [UNDECIDED, ESCAPED]
+    for cycle in cycles:
+        target = move(cycle[0])
+        table.append(min((abs(w - target), i) for i, other in enumerate(cycles) for w in other)[1])
+    return np.array(table, np.int8)
+
+
+def _reflect(
+    array: Int[np.ndarray, "rows columns"], done: int, table: Int[np.ndarray, " labels"] | None = None
+) -> None:
+    """Fill the rows from `done` on with those before, in reverse, their labels exchanged by the table."""
+    mirrored = array[: len(array) - done][::-1]
+    moved = table is not None and not np.array_equal(table, np.arange(-2, len(table) - 2))
+    array[done:] = table[mirrored + 2] if table is not None and moved else mirrored
+
+
+def _distances(
+    traps: Traps,
+    labels: Int[np.ndarray, "rows columns"],
+    lefts: Float[np.ndarray, " c"],
+    heights: Float[np.ndarray, " r"],
+) -> Float[np.ndarray, "rows columns"]:
+    from .orbit import measure_rows
+
+    found = np.empty(labels.shape, np.float32)
+    measure_rows(traps, found, labels, lefts, heights)
+    return found
+
+
+def shortly(z: complex) -> str:
+    """Return a complex number in four digits, a real one without its imaginary part."""
     return f"{z.real:.4g}" if not z.imag else f"{z:.4g}"

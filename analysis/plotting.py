@@ -74,6 +74,36 @@ def draw_basins(basins: Basins, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def draw_boundary(basins: Basins, ax: Axes | None = None) -> Axes:
+    """Draw the boundary of the basins, darker the nearer a point is to it, and return the axes."""
+    with styled():
+        ax = new_figure(5.4, 4.6).add_subplot() if ax is None else ax
+        image = boundary_image(basins)
+        ax.imshow(
+            image,
+            extent=basins.extent,
+            origin="lower",
+            interpolation="antialiased",
+            cmap="gray",
+            vmin=0,
+            vmax=1,
+        )
+        ax.set(xlabel="Re z", ylabel="Im z", title=f"{basins.title}: boundary of the basins", aspect="equal")
+    return ax
+
+
+def boundary_image(basins: Basins) -> np.ndarray[Any, Any]:
+    """Return the picture of the boundary as float grey (rows, columns): 0 within a pixel of it, 1 far off."""
+    if basins.distances is None:
+        raise ValueError(
+            "expected basins with distances; got none: ask for them by basins(…, distances=True)"
+        )
+    left, right, *_ = basins.extent
+    pixel = (right - left) / basins.labels.shape[1]
+    grey: np.ndarray[Any, Any] = np.clip(np.log2(np.maximum(basins.distances / pixel, 1)) / 7, 0, 1) ** 0.7
+    return grey
+
+
 def save_basins(basins: Basins, path: Path) -> None:
     """Write the picture of `draw_basins` to a file, in the format its suffix names."""
     figure = new_figure(5.4, 4.6)

@@ -30,7 +30,7 @@ class Choice(Corrector):
     Attributes:
         criterion: its name.
         value: what the member reaches in it; proved, so that the truth is this or better.
-        minimal_value: what the family's minimal member reaches, to 2⁻³⁰; of the disc, a radius that
+        minimal_value: what the family's minimal member reaches, to 2⁻⁶⁰; of the disc, a radius that
             is proved to be too large.
         bound: what no member of the family betters; None where that was not proved.
         claim: the criterion, the gain and the proof in words.
@@ -149,7 +149,7 @@ def measures(g: Corrector) -> dict[str, Any]:
 
 
 def _inside(end: Fraction, towards: Callable[[Fraction], int]) -> float:
-    """An end to nine places: ends are known within 2⁻³⁰, and ½ is met exactly."""
+    """An end to nine places: ends are known within 2⁻⁶⁰, and ½ is met exactly."""
     return 0.5 if abs(end - HALF) < Fraction(1, 2**29) else towards(end * 10**9) / 10**9
 
 

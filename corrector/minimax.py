@@ -214,7 +214,7 @@ class Best:
 
 
 def reach(g: Corrector) -> Fraction:
-    """Return δ such that (−δ, ½) goes to 0 and (½, 1 + δ) to 1, within 2⁻³⁰; −1 where none is proved.
+    """Return δ such that (−δ, ½) goes to 0 and (½, 1 + δ) to 1, within 2⁻⁶⁰; −1 where none is proved.
 
     >>> from corrector import MCWEENY
     >>> round(float(reach(MCWEENY)), 6)  # (√3 − 1)/2

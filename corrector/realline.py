@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 Bracket = tuple[Fraction, Fraction]
 """Rational numbers below and above a real number."""
 
-_BITS = 30
+_BITS = 60
 """Bits to which an end is enclosed, beyond what the degree costs."""
 
 _LOOKS = 100
 
 
 def immediate_basin(g: Polynomial, about: int = 0) -> Bracket | None:
-    """Return rational (low, high) inside the immediate real basin of 0 or 1, within 2⁻³⁰ of its ends.
+    """Return rational (low, high) inside the immediate real basin of 0 or 1, within 2⁻⁶⁰ of its ends.
 
     Args:
         g: a polynomial with contact of order 1 or more at that point.
@@ -121,7 +121,7 @@ def _ends(f: fmpq_poly) -> Bracket | None:
 
 
 def _inside(low: Fraction, high: Fraction) -> Iterator[Bracket]:
-    """Points 2⁻³¹ or less inside the ends, in several proportions.
+    """Points 2⁻⁶¹ or less inside the ends, in several proportions.
 
     Where an end goes to the other, a point inside the one must go to a point inside the other: which
     distances that asks for depends on the slopes there.

@@ -1,0 +1,213 @@
+r"""Compiled loops that follow discs, and cover squares with them: proofs of where all their points go.
+
+The disc |w − c| ≤ r is sent by h (the map, given as `Traps`) into one whose radius follows from
+
+    |h(w) − h(c)| ≤ |h′(c)|r + M(|c| + r)r²,        M(t) = Σ ½k(k−1)|h_k|t^{k−2},
+
+and whose computed centre is off by at most 8(d + 1)u·Σ|h_k||c|^k: Horner's rule makes at most d products
+and sums of complex numbers, each off by less than 6u, and each coefficient is rounded once; h′(c)
+likewise.  Radii are enlarged by more than the rounding of the few operations on them.  Squares are
+covered by discs, and quartered where that proves nothing: a whole region costs one disc.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+from numba import njit, prange
+
+from .doubled import complex_product, precise_horner
+from .orbit import UNDECIDED, fate, horner, image, slope
+
+_UNIT = 2.0**-53
+_MORE = 1 + 2.0**-44
+_TINY = 2.0**-1000
+_WIDEST = 0.5
+"""The radius from which a disc is quartered rather than followed."""
+
+_FINE = 1e-6
+"""The side of squares below which double precision may not do."""
+
+_CROWD = 2**14
+"""The open squares at which a search is given up."""
+
+
+@njit(cache=True)
+def enclosed(traps, x, y, r, most):
+    """The label of all points of a disc, or UNDECIDED."""
+    unit = 8 * (traps.degree + 1) * _UNIT
+    for _ in range(most + 1):
+        label = fate(traps, x, y, r)
+        if label != UNDECIDED or not r < _WIDEST:
+            return label
+        m = sqrt(x * x + y * y) * _MORE
+        a, b = slope(traps, x, y)
+        bend = horner(traps.bends, m + r, 0.0)[0]
+        steep = sqrt(a * a + b * b) + 2 * unit * horner(traps.steeps, m, 0.0)[0]
+        off = unit * horner(traps.sizes, m, 0.0)[0]
+        r = (r * (steep + bend * r) + off + _TINY) * _MORE
+        x, y = image(traps, x, y)
+    return UNDECIDED
+
+
+@njit(cache=True)
+def enclosed_finely(traps, x, y, r, most):
+    """The same with the centre in pairs of doubles: for discs smaller than the rounding of doubles allows."""
+    unit = (traps.degree + 1) * 2.0**-94
+    w = (x, 0.0, y, 0.0)
+    for _ in range(most + 1):
+        x, x_low, y, y_low = w
+        rest = abs(x_low) + abs(y_low)
+        label = fate(traps, x, y, r + rest)
+        if label != UNDECIDED or not r < _WIDEST:
+            return label
+        m = sqrt(x * x + y * y) * _MORE + rest
+        a, b = slope(traps, x, y)
+        bend = horner(traps.bends, m + r, 0.0)[0]
+        steep = sqrt(a * a + b * b) + 16 * (traps.degree + 1) * _UNIT * horner(traps.steeps, m, 0.0)[0]
+        off = unit * horner(traps.sizes, m, 0.0)[0]
+        r = (r * (steep + bend * (r + 2 * rest)) + off + _TINY) * _MORE
+        if traps.symmetric:
+            w = complex_product(w, precise_horner(traps.terms, traps.lows, complex_product(w, w)))
+        else:
+            w = precise_horner(traps.terms, traps.lows, w)
+    return UNDECIDED
+
+
+@njit(cache=True, inline="always")
+def radius(x, y, wide, high):
+    """The radius of a disc that holds the rectangle with this corner, for all the rounding of its place."""
+    return sqrt(wide * wide + high * high) / 2 * _MORE + (abs(x) + abs(y) + wide + high) * 64 * _UNIT
+
+
+@njit(cache=True)
+def quarter(traps, x, y, wide, high, depth, most, counts):
+    """The label of all of a rectangle with this lower left corner, or UNDECIDED.
+
+    Parts of it that are decided are counted in `counts` by label, the smallest parts as one.
+    """
+    wide, high = wide / 2, high / 2
+    label = enclosed(traps, x + wide, y + high, radius(x, y, 2 * wide, 2 * high), most)
+    if label != UNDECIDED or depth == 0:
+        counts[label + 2] += 4**depth
+        return label
+    label = quarter(traps, x, y, wide, high, depth - 1, most, counts)
+    for k in range(1, 4):
+        u, v = x + (k % 2) * wide, y + (k // 2) * high
+        if quarter(traps, u, v, wide, high, depth - 1, most, counts) != label:
+            label = UNDECIDED
+    return label
+
+
+@njit(cache=True)
+def fill(traps, labels, i, j, n, x, y, wide, high, depth, most, counts):
+    """Label the n × n pixels, so wide and high, from (i, j) on, of which x + iy is the lower left corner."""
+    rows, columns = labels.shape
+    if i >= rows or j >= columns:
+        return
+    if n == 1:
+        labels[i, j] = quarter(traps, x, y, wide, high, depth, most, counts)
+        return
+    label, half = UNDECIDED, n // 2
+    if i + n <= rows and j + n <= columns:
+        r = radius(x, y, n * wide, n * high)
+        label = enclosed(traps, x + half * wide, y + half * high, r, most)
+    if label == UNDECIDED:
+        for k in range(4):
+            a, b = k // 2 * half, k % 2 * half
+            u, v = x + b * wide, y + a * high
+            fill(traps, labels, i + a, j + b, half, u, v, wide, high, depth, most, counts)
+    else:
+        labels[i : i + n, j : j + n] = label
+        counts[label + 2] += n * n * 4**depth
+
+
+@njit(cache=True, parallel=True)
+def fill_blocks(traps, labels, left, bottom, wide, high, block, start, stop, depth, most, counts):
+    """Label the blocks from `start` to `stop`, each of 2ᵏ × 2ᵏ pixels, shared out over the cores."""
+    columns = -(-labels.shape[1] // block)
+    for k in prange(start, stop):
+        i, j = k // columns * block, k % columns * block
+        x, y = left + j * wide, bottom + i * high
+        fill(traps, labels, i, j, block, x, y, wide, high, depth, most, counts[k])
+
+
+@njit(cache=True)
+def farness(oblique, about, x, y):
+    """|z − about|; or, where `oblique` ≥ 0, the least singular value of zI − [[1, oblique], [0, 0]]."""
+    to_zero, to_one = sqrt((x + 0.5) ** 2 + y * y), sqrt((x - 0.5) ** 2 + y * y)
+    if oblique < 0:
+        return to_one if about else to_zero
+    total, product = to_zero**2 + to_one**2 + oblique**2, to_zero * to_one
+    return product / sqrt((total + sqrt(max(total**2 - 4 * product**2, 0.0))) / 2)
+
+
+@njit(cache=True)
+def all_far(oblique, about, rho, x, y, r):
+    """Whether it is sure that `farness` exceeds rho < ½ on the disc of radius r about w = x + iy.
+
+    With A = w² − ¼ and M the matrix of `farness`, det(MM* − ρ²I) = |A|² − ρ²(2|w|² + ½ + oblique²) + ρ⁴ =: F,
+    positive where the least singular value exceeds ρ, and for |Δ| ≤ r
+
+        F(w + Δ) ≥ F(w) − 4|Āw − ρ²w̄|r − 2(|A| + ρ²)r²,
+
+    which loses little near the saddle w = 0, where the slope vanishes.
+    """
+    if oblique < 0:
+        return farness(oblique, about, x, y) * (2 - _MORE) - r > rho
+    m, s, t, q = x * x + y * y, x * x - y * y - 0.25, 2 * x * y, rho * rho
+    size = sqrt(s * s + t * t)
+    value = s * s + t * t - q * (2 * m + 0.5 + oblique**2) + q * q
+    steep = 4 * sqrt((s * x + t * y - q * x) ** 2 + (s * y - t * x + q * y) ** 2) * r
+    rounded = 2.0**-46 * (s * s + t * t + q * (2 * m + 1 + oblique**2))
+    return value - steep * _MORE - 2 * (size + q) * r * r * _MORE > rounded
+
+
+@njit(cache=True, inline="always")
+def wanted(labels, oblique, about, x):
+    """The label of the attractor to go to: `about`; for a projector 0 left of ½ and 1 right of it."""
+    side = about if oblique < 0 else (1 if x > 0 else 0)
+    return labels[side]
+
+
+@njit(cache=True)
+def held(traps, side, depth, most, oblique, about, labels, rho, lost):
+    """Tell whether all z as near as rho are proved to go where they are wanted.
+
+    Returns 1 where they are; −1 where some point, put into `lost`, is proved not to; 0 where neither
+    was found.  The square of this side about ½ is quartered, level by level, wherever neither it is
+    too far (`farness` changes at most by the distance) nor its fate is known.
+    """
+    xs, ys = np.empty(_CROWD), np.empty(_CROWD)
+    xs[0] = ys[0] = -side / 2
+    count = 1
+    for _ in range(depth):
+        open_x, open_y, found = np.empty(_CROWD), np.empty(_CROWD), 0
+        for i in range(count):
+            x, y = xs[i], ys[i]
+            r = radius(x, y, side, side)
+            x, y = x + side / 2, y + side / 2
+            if all_far(oblique, about, rho, x, y, r):
+                continue
+            label = enclosed(traps, x, y, r, most)
+            if label == UNDECIDED and side < _FINE:
+                label = enclosed_finely(traps, x, y, r, most)
+            want = wanted(labels, oblique, about, x)
+            if label == want and side < abs(x) + abs(y):
+                continue
+            if farness(oblique, about, x, y) * _MORE <= rho:
+                if label == UNDECIDED:
+                    label = enclosed_finely(traps, x, y, 0.0, most)
+                if label not in (UNDECIDED, want):
+                    lost[0], lost[1] = x, y
+                    return -1
+            if found + 4 > _CROWD:
+                return 0
+            for k in range(4):
+                open_x[found], open_y[found] = xs[i] + (k % 2) * side / 2, ys[i] + (k // 2) * side / 2
+                found += 1
+        if found == 0:
+            return 1
+        xs, ys, count, side = open_x, open_y, found, side / 2
+    return 0

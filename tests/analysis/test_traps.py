@@ -1,0 +1,114 @@
+"""The sets in which the fate of a point is sure: what each promises, at random points of it."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.basin import attractors
+from analysis.traps import about_half, escape_radius, find_traps, lemniscate_level
+from corrector import MCWEENY, SP2, Corrector, smoothstep
+from tests.problems import members, smoothsteps
+
+relaxations = st.sampled_from([Fraction(1), Fraction(1, 3), Fraction(3, 2), Fraction(19, 10)])
+circle = np.exp(2j * np.pi * np.arange(101) / 101)
+
+
+def traps_of(g, gamma):
+    return find_traps(g, gamma, attractors(g, gamma))
+
+
+def at(traps, w):
+    """h(w), by the naive way."""
+    terms = traps.terms if not traps.symmetric else np.stack([0 * traps.terms, traps.terms], 1).ravel()
+    return np.polynomial.polynomial.polyval(w, terms)
+
+
+@given(members(), relaxations)
+def test_the_map_is_the_relaxed_one_about_half(g, gamma):
+    traps = traps_of(g, gamma)
+    w = 0.7 * circle
+    z = 0.5 + w
+    expected = z + float(gamma) * (g(z) - z) - 0.5
+    scale = np.polynomial.polynomial.polyval(1.0, traps.sizes)
+    np.testing.assert_allclose(at(traps, w), expected, atol=1e-13 * scale)
+
+
+@given(members(), relaxations)
+def test_beyond_the_escape_radius_everything_grows(g, gamma):
+    traps = traps_of(g, gamma)
+    for factor in (1, 1.01, 2, 100):
+        w = factor * traps.escape * circle
+        assert (np.abs(at(traps, w)) > np.abs(w)).all()
+
+
+def test_the_escape_radius_of_the_cubic_is_the_least():
+    traps = traps_of(MCWEENY, Fraction(1))
+    assert traps.escape == pytest.approx(5**0.5 / 2, rel=2e-6)
+    w = 0.9999 * traps.escape  # on the line, where the bound is met
+    assert abs(at(traps, w)) < abs(w)
+
+
+@given(smoothsteps, relaxations)
+def test_escape_radii_are_near_the_least_that_the_coefficients_give(g, gamma):
+    h = about_half(g, gamma)
+    rho = float(escape_radius(h)) * (1 - 1e-5)
+    sizes = np.array([abs(float(c.p) / float(c.q)) for c in h.coeffs()])
+    rest = np.polynomial.polynomial.polyval(rho, sizes[:-1])
+    assert sizes[-1] * rho ** (len(sizes) - 1) - rest < rho
+
+
+@given(members(), relaxations)
+def test_discs_are_sent_into_themselves(g, gamma):
+    traps = traps_of(g, gamma)
+    for centre, radius in zip(traps.centres, traps.radii, strict=True):
+        assert radius > 0
+        assert (np.abs(at(traps, centre + radius * circle) - centre) < radius).all()
+
+
+def test_discs_about_a_cycle_come_round_smaller():
+    g = Corrector((0, 3, -2))
+    cycle = (0.1 + 0.2j, 0.3 - 0.1j)  # no cycle: nothing is proved
+    assert (find_traps(g, Fraction(1), (cycle,)).radii <= 0).all()
+
+
+@given(members())
+def test_the_residual_falls_inside_the_lemniscate(g):
+    level = float(lemniscate_level(g))
+    E = level * 0.999 * circle
+    for sign in (1, -1):
+        z = 0.5 + sign * np.sqrt(0.25 - E)
+        image = g(z)
+        assert (np.abs(image - image**2) < np.abs(E)).all()
+        assert (np.sign((image - 0.5).real) == sign).all()
+
+
+@given(smoothsteps)
+def test_a_smoothstep_has_the_whole_lemniscate(g):
+    assert lemniscate_level(g) == Fraction(1, 4)
+
+
+def test_without_contact_there_is_no_lemniscate():
+    assert lemniscate_level(SP2[0]) == 0
+    assert traps_of(MCWEENY, Fraction(1, 2)).level < 0
+
+
+@settings(max_examples=20)
+@given(members(max_order=2), relaxations)
+def test_what_rounding_took_is_kept(g, gamma):
+    traps = traps_of(g, gamma)
+    exact = about_half(g, gamma).coeffs()
+    kept = [Fraction(a) + Fraction(b) for a, b in zip(traps.terms, traps.lows, strict=True)]
+    wanted = [Fraction(int(c.p), int(c.q)) for c in exact][1::2] if traps.symmetric else [
+        Fraction(int(c.p), int(c.q)) for c in exact
+    ]  # fmt: skip
+    assert all(abs(a - b) <= abs(b) * Fraction(1, 2**100) for a, b in zip(kept, wanted, strict=True))
+
+
+def test_local_degrees():
+    traps = traps_of(smoothstep(3), Fraction(1))
+    assert list(traps.powers) == [4, 4]
+    np.testing.assert_allclose(traps.leads, 35)
+    assert list(traps_of(MCWEENY, Fraction(1, 2)).powers) == [1, 1]
