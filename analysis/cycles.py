@@ -29,6 +29,7 @@ section 8.1 (Newton).
 
 from __future__ import annotations
 
+from cmath import isclose
 from dataclasses import dataclass
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
@@ -61,8 +62,9 @@ _HARDLY_REPELLING = 2
 """The multiplier, in modulus, up to which a near repetition may be the approach to an attracting cycle."""
 
 _NEWTON = 40
-_FINITE = 64
-_HEIGHT = 4096
+"""The steps of Newton's method; from a good start it takes about ten."""
+
+_FINITE, _HEIGHT = 64, 4096
 """Steps, and bits of a coefficient, up to which an orbit is followed exactly; a finite one repeats soon."""
 
 
@@ -139,7 +141,6 @@ def attracting_cycles(g: Corrector, relaxation: float | Fraction = 1, max_steps:
     """Return every attracting cycle of f(x) = x + γ(g(x) − x) in the complex plane, proved.
 
     Follows the orbits of all critical points of f, one of which every attracting cycle attracts.
-    The fixed points among the cycles are those of `fixed_points`.
 
     Args:
         g: the corrector, of degree 2 to 161.
@@ -178,9 +179,15 @@ def attracting_cycles(g: Corrector, relaxation: float | Fraction = 1, max_steps:
     f = weight * as_flint(g.coefficients) + fmpq_poly([0, 1 - weight])
     attracting = [p for p in fixed if p.kind in ("superattracting", "attracting")]
     search = _Search(f, max_steps)
-    search.run(p.value for p in attracting)
+    search.run(p.value for p in fixed if p.kind != "repelling")
     cycles = [Cycle((p.value,), p.multiplier, p.kind) for p in attracting]
-    cycles += [a.cycle() for a in search.attractors if len(a.points) > 1]
+    # More digits than those of `fixed_points` may find that a fixed point attracts after all.
+    found = (a.cycle() for a in search.attractors)
+    cycles += [
+        c
+        for c in found
+        if c.period > 1 or not any(isclose(c.points[0], p.value, abs_tol=1e-30) for p in attracting)
+    ]
     cycles.sort(key=lambda c: (c.period, _place(c.points[0])))
     # At an exact point "neutral" is a multiplier of 1, which makes it a multiple root, or of −1.
     petals = sum(max(p.multiplicity - 1, p.exact is not None) for p in fixed if p.kind == "neutral")
@@ -231,8 +238,7 @@ class _Attractor:
         points = [_rounded(point) for point in self.points]
         first = min(range(len(points)), key=lambda i: _place(points[i]))
         kind = "superattracting" if self.superattracting else "attracting"
-        multiplier = 0j if self.superattracting else _rounded(self.multiplier)
-        return Cycle((*points[first:], *points[:first]), multiplier, kind)
+        return Cycle((*points[first:], *points[:first]), _rounded(self.multiplier), kind)
 
 
 @dataclass(frozen=True)
@@ -310,7 +316,7 @@ class _Search:
         self.undecided: list[Undecided] = []
 
     def run(self, fixed: Iterable[complex]) -> None:
-        """Follow every critical orbit, given the attracting fixed points."""
+        """Follow every critical orbit, given the fixed points that may attract."""
         with ctx.workprec(self.bits):
             for z in fixed:
                 self._look(_Map.of(self.f), acb(z), [1])
@@ -378,13 +384,12 @@ class _Search:
         return True
 
     def _look(self, f: _Map, z: acb, periods: list[int]) -> None:
-        """Look for attracting cycles near z of these periods and their divisors."""
+        """Look for attracting cycles of these periods near z."""
         for period in periods:
             if abs(f.along(_Disc(z, arb(0)), period)[1].centre) < _HARDLY_REPELLING:
-                for divisor in _divisors(period):
-                    found = f.attractor(z, divisor)
-                    if found is not None:
-                        self._placed(found)
+                found = f.attractor(z, period)
+                if found is not None:
+                    self._placed(found)
 
     def _placed(self, found: _Attractor) -> int:
         """The place of a cycle among those known, to which it is added if it is new."""
@@ -440,10 +445,6 @@ def _roots(h: fmpq_poly) -> Iterator[acb]:
     """The roots of an irreducible factor; python-flint's stub calls them plain balls."""
     roots: Any = h.complex_roots()
     return (acb(root) for root, _ in roots)
-
-
-def _divisors(n: int) -> list[int]:
-    return [q for q in range(1, n + 1) if n % q == 0]
 
 
 def _rounded(disc: _Disc) -> complex:
