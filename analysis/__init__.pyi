@@ -2,6 +2,10 @@ from .basin import Basins as Basins
 from .basin import basins as basins
 from .certificate import Certificate as Certificate
 from .certificate import certify as certify
+from .cycles import Cycle as Cycle
+from .cycles import Cycles as Cycles
+from .cycles import Undecided as Undecided
+from .cycles import attracting_cycles as attracting_cycles
 from .enclosure import Enclosure as Enclosure
 from .enclosure import enclose_basins as enclose_basins
 from .fixedpoint import FixedPoint as FixedPoint
@@ -14,6 +18,10 @@ from .radius import Radius as Radius
 from .radius import disc_radius as disc_radius
 from .radius import matrix_radius as matrix_radius
 from .radius import real_basin as real_basin
+from .stability import TangentSpace as TangentSpace
+from .stability import frechet as frechet
+from .stability import stable_relaxations as stable_relaxations
+from .stability import tangent_space as tangent_space
 from .strategies import idempotents as idempotents
 from .strategies import near_idempotents as near_idempotents
 from .verification import assert_idempotent as assert_idempotent

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from corrector.evaluation import Array
 
 
-def checked_matrix(K: Any) -> Array:
+def checked_matrix(K: Any, name: str = "K") -> Array:
     """Return K as a finite floating-point array (*batch, m, m), m ≥ 1, cut off from any autograd graph.
 
     Raises:
@@ -26,18 +26,18 @@ def checked_matrix(K: Any) -> Array:
         "real floating",
         "complex floating",
     ):
-        raise TypeError(f"`K` must hold floating-point numbers; got {K.dtype}")
-    K = square(K)
+        raise TypeError(f"`{name}` must hold floating-point numbers; got {K.dtype}")
+    K = square(K, name)
     if str(K.dtype) == "object":
-        raise TypeError("`K` must hold floating-point numbers; got exact ones")
+        raise TypeError(f"`{name}` must hold floating-point numbers; got exact ones")
     if 0 in K.shape:
-        raise ValueError(f"`K` must hold at least one matrix of at least 1 by 1; got {tuple(K.shape)}")
+        raise ValueError(f"`{name}` must hold at least one matrix of at least 1 by 1; got {tuple(K.shape)}")
     if hasattr(K, "detach"):
         K = K.detach()
     xp = array_api_compat.array_namespace(K)
     if not bool(xp.all(xp.isfinite(K))):
         count = int(xp.sum(xp.astype(~xp.isfinite(K), xp.int64)))
-        raise ValueError(f"`K` must be finite; got {count} entries that are nan or infinite")
+        raise ValueError(f"`{name}` must be finite; got {count} entries that are nan or infinite")
     return K
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from corrector import Corrector
 
-from .fixedpoint import checked_relaxation, fixed_points
+from .cycles import attracting_cycles
+from .fixedpoint import checked_relaxation
 from .traps import find_traps
 
 if TYPE_CHECKING:
@@ -213,8 +214,8 @@ def checked_grid(extent: Extent, resolution: int, bytes_a_pixel: int) -> tuple[i
 
 def attractors(g: Corrector, gamma: Fraction) -> tuple[tuple[complex, ...], ...]:
     """Return the points of the attracting cycles, 0 and 1 first where they attract."""
-    cycles = [(p.value,) for p in fixed_points(g, gamma) if p.kind in ("superattracting", "attracting")]
-    return tuple(sorted(cycles, key=lambda cycle: (cycle not in ((0,), (1,)), cycle[0].real, cycle[0].imag)))
+    found = [cycle.points for cycle in attracting_cycles(g, gamma)]
+    return tuple(sorted(found, key=lambda points: (points not in ((0,), (1,)), len(points))))
 
 
 def _labeller(device: str) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""`corrector fixed-points`, `basins`, `iterate` and `certify`."""
+"""`corrector fixed-points`, `cycles`, `basins`, `iterate` and `certify`."""
 
 from __future__ import annotations
 
@@ -59,6 +59,54 @@ def fixed_points(order: int | None, alphas: str | None, relaxation: str, style: 
     for p in points:
         value = _number(p.value) if p.exact is None else str(p.exact)
         click.echo(f"{value:>28}  {p.multiplicity:>12}  {_number(p.multiplier):>24}  {p.kind}")
+
+
+@click.command()
+@which_corrector
+@_relaxation
+@_json
+@click.pass_context
+def cycles(
+    context: click.Context, order: int | None, alphas: str | None, relaxation: str, style: str
+) -> None:
+    """Print every attracting cycle of a corrector, proved.
+
+    Ends with exit status 1 where a critical orbit stayed undecided, which might go to another one.
+    """
+    from .cycles import attracting_cycles as find
+
+    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
+    found = find(g, gamma)
+    if style == "json":
+        data = {
+            "corrector": [str(a) for a in g.alphas],
+            "relaxation": str(gamma),
+            "cycles": [
+                {
+                    "period": cycle.period,
+                    "points": [[z.real, z.imag] for z in cycle.points],
+                    "multiplier": [cycle.multiplier.real, cycle.multiplier.imag],
+                    "kind": cycle.kind,
+                }
+                for cycle in found
+            ],
+            "complete": found.complete,
+            "undecided": [
+                {"point": [u.point.real, u.point.imag], "reason": u.reason} for u in found.undecided
+            ],
+        }
+        click.echo(json.dumps(data, indent=2))
+    else:
+        click.echo(f"g(x) = {g}, relaxation {gamma}")
+        click.echo(f"{'period':>6}  {'multiplier':>24}  {'kind':>15}  points")
+        for cycle in found:
+            points = ", ".join(map(_number, cycle.points))
+            click.echo(f"{cycle.period:>6}  {_number(cycle.multiplier):>24}  {cycle.kind:>15}  {points}")
+        if found.complete:
+            click.echo("There is no other attracting cycle.")
+        for u in found.undecided:
+            click.echo(f"corrector: undecided: critical point {_number(u.point)}: {u.reason}", err=True)
+    context.exit(0 if found.complete else 1)
 
 
 @click.command()

@@ -25,6 +25,7 @@ _PARTS = {
     "best": "corrector.cli",
     "plan": "corrector.cli",
     "fixed-points": "analysis.cli",
+    "cycles": "analysis.cli",
     "basins": "analysis.cli",
     "iterate": "analysis.cli",
     "certify": "analysis.cli",

@@ -95,7 +95,7 @@ def elementwise(coefficients: tuple[Fraction, ...], x: Any) -> Any:
     return value
 
 
-def square(K: Any) -> Any:
+def square(K: Any, name: str = "K") -> Any:
     """Return K as an array that is square in its last two axes; nested lists stay exact."""
     if isinstance(K, list | tuple):
         import numpy as np
@@ -104,7 +104,7 @@ def square(K: Any) -> Any:
         exact = all(isinstance(entry, Rational) for entry in rows.flat)
         K = rows if exact else np.array(K)
     if not array_api_compat.is_array_api_obj(K):
-        raise TypeError(f"`K` must be an array or nested lists; got {type(K).__name__}")
+        raise TypeError(f"`{name}` must be an array or nested lists; got {type(K).__name__}")
     if K.ndim < 2 or K.shape[-1] != K.shape[-2]:
-        raise ValueError(f"`K` must be square in its last two axes; got {tuple(K.shape)}")
+        raise ValueError(f"`{name}` must be square in its last two axes; got {tuple(K.shape)}")
     return floating(K)

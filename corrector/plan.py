@@ -127,9 +127,22 @@ class Plan:
         return self._propagate(_Rounded(x, 0.0, 0.0, 0.0))
 
     def _propagate(self, K: _Rounded) -> float:
-        value = self._run(_Shifted(K, Fraction(0)), {}, lambda a, b: a * b, float)
-        error: float = 0.0 if value.part is None else value.part.error
+        value = self.over(K, lambda a, b: a * b, float)
+        error: float = 0.0 if value is None else value.error
         return error
+
+    def over(self, K: Any, times: Callable[[Any, Any], Any], scalar: Callable[[Fraction], Any]) -> Any:
+        """Return the polynomial's value at an element of any algebra over the rationals.
+
+        Args:
+            K: the element; elements add, and scalars multiply them from the left.
+            times: the product of two elements, called once a step.
+            scalar: the type in which the coefficients meet elements.
+
+        Returns:
+            The value; None for the polynomial 0.
+        """
+        return self._run(_Shifted(K, Fraction(0)), {}, times, scalar).part
 
     def _run(
         self,

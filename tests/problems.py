@@ -81,3 +81,18 @@ def rational_matrices(draw: st.DrawFn, max_size: int = 4) -> np.ndarray:
     m = draw(st.integers(1, max_size))
     entries = draw(st.lists(rationals, min_size=m * m, max_size=m * m))
     return np.array(entries, dtype=object).reshape(m, m)
+
+
+@st.composite
+def rational_projectors(draw: st.DrawFn, max_size: int = 4) -> np.ndarray:
+    """An exact idempotent, oblique in general: [[I, X], [0, 0]] seen from a sheared basis."""
+    m = draw(st.integers(1, max_size))
+    r = draw(st.integers(0, m))
+    count = r * (m - r)
+    X, Y = (
+        np.array(draw(st.lists(rationals, min_size=count, max_size=count)), dtype=object) for _ in range(2)
+    )
+    P, shear, back = (np.array([[Fraction(i == j) for j in range(m)] for i in range(m)]) for _ in range(3))
+    P[:r, r:], P[r:, r:] = X.reshape(r, m - r), Fraction(0)
+    shear[r:, :r], back[r:, :r] = Y.reshape(m - r, r), -Y.reshape(m - r, r)
+    return shear @ P @ back

@@ -91,6 +91,28 @@ def test_fixed_points():
     assert "superattracting" in corrector("fixed-points", "--order", 3).stdout
 
 
+def test_cycles():
+    result = corrector("cycles", "--order", 3, "--relaxation", "1.994")
+    assert result.returncode == 0
+    assert "-0.114800628764, 0.129903547081" in result.stdout
+    assert result.stdout.endswith("There is no other attracting cycle.\n")
+    result = corrector("cycles", "--alphas", "3.9,-3.9", "--format", "json")
+    assert result.returncode == 1
+    data = json.loads(result.stdout)
+    assert (data["cycles"], data["complete"]) == ([], False)
+    assert data["undecided"][0]["point"] == [0.5, 0]
+    data = json.loads(corrector("cycles", "--format", "json").stdout)
+    assert data["cycles"][1] == {
+        "period": 1,
+        "points": [[1, 0]],
+        "multiplier": [0, 0],
+        "kind": "superattracting",
+    }
+    result = corrector("cycles", "--alphas", "3.9,-3.9")
+    assert result.returncode == 1
+    assert "undecided: critical point 0.5: its orbit is chaotic" in result.stderr
+
+
 def test_iterate_and_certify(folder):
     result = corrector("iterate", folder / "K.npy", "--output", folder / "P.npy")
     assert result.returncode == 0
@@ -160,6 +182,8 @@ MISTAKES = {
     "iterate K.npy --output P.npy --relaxation 2": "between 0 and 2",
     "iterate K.npy": "--output",
     "certify": "MATRIX",
+    "cycles --alphas 2": "`g` must have at least degree 2, to have critical points; got 2x",
+    "cycles --relaxation 0": "`relaxation` must be finite and not 0; got 0",
     "nonsense": "No such command",
     "demo --data letters": "'letters'",
     "demo --data-dir .": "expected --data-dir only with --data mnist",
@@ -192,6 +216,6 @@ def test_a_mistake_ends_in_one_line_and_status_two(line, folder):
 def test_without_a_command_the_help_is_shown():
     result = corrector()
     assert result.returncode == 2
-    for name in ("derive", "best", "plan", "fixed-points", "basins", "iterate", "certify", "demo"):
+    for name in ("derive", "best", "plan", "fixed-points", "cycles", "basins", "iterate", "certify", "demo"):
         assert name in result.stderr
         assert corrector(name, "--help").returncode == 0

@@ -25,6 +25,8 @@ REACH = "tests/corrector/test_reach.py"
 CHOICE = "tests/corrector/test_choice.py"
 DERIVATION = "tests/corrector/test_derivation.py"
 FIXED = "tests/analysis/test_fixedpoint.py"
+STABLE = "tests/analysis/test_stability.py"
+CYCLES = "tests/analysis/test_cycles.py"
 BASIN = "tests/analysis/test_basin.py"
 VERIFY = "tests/analysis/test_verification.py"
 STRATEGY = "tests/analysis/test_strategies.py"
@@ -146,6 +148,24 @@ MUTANTS = [
     ),
     ("analysis/certificate.py", "S = 2 * K - xp.eye", "S = K - xp.eye", CERTIFICATE),
     ("analysis/certificate.py", "trace += 3 * complex", "trace -= 30 * complex", CERTIFICATE),
+    ("analysis/stability.py", "end = 2 / (1 - slope)", "end = 1 / (1 - slope)", STABLE),
+    (
+        "analysis/stability.py",
+        "self.value @ other.slope + self.slope @ other.value",
+        "self.value @ other.slope + other.value @ self.slope",
+        STABLE,
+    ),
+    ("analysis/stability.py", "(at_zero, kernel**2)", "(at_zero, self.rank**2)", STABLE),
+    ("analysis/cycles.py", "abs(slope) * z.radius)", "abs(slope) * z.radius / 2)", CYCLES),
+    ("analysis/cycles.py", "if shorter or not abs", "if not abs", CYCLES),
+    (
+        "analysis/cycles.py",
+        "len(cycles) - len(search.drawing) + petals",
+        "len(cycles) + petals",
+        CYCLES,
+    ),
+    ("analysis/cycles.py", "superattracting=tail == 0", "superattracting=True", CYCLES),
+    ("analysis/cycles.py", "if size < radius:", "if size < 2 * radius:", CYCLES),
     (
         "analysis/basin.py",
         "labels[np.abs(z - centre) < radius] = i",

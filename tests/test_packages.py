@@ -21,7 +21,7 @@ def loaded(code: str) -> set[str]:
         ("from corrector import MCWEENY, smoothstep", {"sympy", "torch", "matplotlib"}),
         ("from corrector import derive; derive(1, 4)", {"torch", "matplotlib"}),
         (
-            "from analysis import iterate, certify, fixed_points, basins",
+            "from analysis import iterate, certify, fixed_points, basins, attracting_cycles, frechet",
             {"sympy", "torch", "matplotlib", "hypothesis"},
         ),
         ("from corrector.cli import door; door.main(['--help'], standalone_mode=False)", set(HEAVY)),
