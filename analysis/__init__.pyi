@@ -6,6 +6,8 @@ from .cycles import Cycle as Cycle
 from .cycles import Cycles as Cycles
 from .cycles import Undecided as Undecided
 from .cycles import attracting_cycles as attracting_cycles
+from .diagram import StabilityDiagram as StabilityDiagram
+from .diagram import stability_diagram as stability_diagram
 from .enclosure import Enclosure as Enclosure
 from .enclosure import enclose_basins as enclose_basins
 from .fixedpoint import FixedPoint as FixedPoint

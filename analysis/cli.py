@@ -1,14 +1,18 @@
-"""`corrector fixed-points`, `cycles`, `basins`, `iterate` and `certify`."""
+"""`corrector fixed-points`, `cycles`, `basins`, `radius`, `figures`, `iterate` and `certify`."""
 
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from corrector.cli import given_corrector, given_number, which_corrector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _relaxation = click.option(
     "--relaxation",
@@ -121,6 +125,10 @@ def cycles(
     help="Left, right, bottom, top.",
 )
 @click.option("--resolution", default=1024, show_default=True, help="Pixels along the longer side.")
+@click.option("--max-steps", default=500, show_default=True, help="Steps after which a point is undecided.")
+@click.option("--boundary", is_flag=True, help="Draw the boundary, by the estimated distance to it.")
+@click.option("--certified", is_flag=True, help="Draw only what is proved, and bound the areas.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option(
     "--output",
     required=True,
@@ -133,25 +141,146 @@ def basins(
     relaxation: str,
     extent: tuple[float, float, float, float],
     resolution: int,
+    max_steps: int,
+    boundary: bool,  # noqa: FBT001 - a flag of the command line
+    certified: bool,  # noqa: FBT001
+    device: str,
     output: Path,
 ) -> None:
-    """Draw which fixed point each complex number goes to."""
+    """Draw which attractor each complex number goes to.
+
+    Attractors are 0, 1 and whatever else attracts (see `corrector cycles`).
+    """
     from corrector.files import whole_file
 
     from .basin import basins as sample
-    from .plotting import save_basins as save
+    from .enclosure import enclose_basins as enclose
+    from .plotting import new_figure, save
 
+    if certified and (boundary or device != "cpu"):
+        raise click.UsageError("expected --certified without --boundary and --device; got both")
     if output.suffix not in (".png", ".pdf", ".svg"):
         raise click.BadParameter(
             f"expected a name ending in .png, .pdf or .svg; got {output.name}",
             param_hint="--output",
         )
-    found = sample(
-        given_corrector(order, alphas), given_number("--relaxation", relaxation), extent, resolution
-    )
+    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
+    figure = new_figure(5.4, 4.6)
+    with _progress("Following points") as progress:
+        if certified:
+            proved = enclose(g, gamma, extent, resolution, max_steps, progress=progress)
+            proved.plot(figure.add_subplot())
+            told = repr(proved)
+        else:
+            found = sample(
+                g,
+                gamma,
+                extent,
+                resolution,
+                max_steps,
+                distances=boundary,
+                device=device,
+                progress=progress,
+            )
+            found.plot(figure.add_subplot(), boundary=boundary)
+            told = repr(found)
     with whole_file(output) as draft:
-        save(found, draft)
-    click.echo(f"{found}\nwritten to {output}")
+        save(figure, draft)
+    click.echo(f"{told}\nwritten to {output}")
+
+
+@click.command()
+@which_corrector
+@_relaxation
+@click.option("--obliquity", "obliquities", multiple=True, type=float, help="A norm of P; may be repeated.")
+@_json
+def radius(
+    order: int | None, alphas: str | None, relaxation: str, obliquities: tuple[float, ...], style: str
+) -> None:
+    """Print how far from 0, 1 and a projector P everything goes there, proved.
+
+    On the real line, on the complex plane, and among matrices, by the norm of P.
+    """
+    from .radius import disc_radius, matrix_radius, real_basin
+
+    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
+    lines = {about: real_basin(g, about, gamma) for about in (0, 1)}
+    discs = {about: disc_radius(g, about, gamma) for about in (0, 1)}
+    matrices = {s: matrix_radius(g, s, gamma) for s in obliquities or (1, 2, 10)}
+    if style == "json":
+        data = {
+            "corrector": [str(a) for a in g.alphas],
+            "relaxation": str(gamma),
+            "real_basins": {str(about): list(ends) for about, ends in lines.items()},
+            "discs": {str(about): [r, r.high] for about, r in discs.items()},
+            "matrices": [
+                {
+                    "obliquity": s,
+                    "radius": [m.low, m.high],
+                    "eigenvalue": [m.eigenvalue.real, m.eigenvalue.imag],
+                }
+                for s, m in matrices.items()
+            ],
+        }
+        click.echo(json.dumps(data, indent=2))
+        return
+    click.echo(f"g(x) = {g}, relaxation {gamma}")
+    for about in (0, 1):
+        low, high = lines[about]
+        click.echo(f"real basin of {about}: ({low:.12g}, {high:.12g})")
+    for about, r in discs.items():
+        click.echo(f"largest disc about {about}: radius {r:.13g}, and none of {r.high:.13g}")
+    for s, m in matrices.items():
+        click.echo(
+            f"about a projector of norm {s:g}: radius {m.low:.12g}; "
+            f"there an eigenvalue can be {_number(m.eigenvalue)}"
+        )
+
+
+@click.command()
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder: new, empty, or made by this command.",
+)
+@click.option("--only", "chosen", multiple=True, help="A figure by name; may be repeated.")
+@click.option(
+    "--format", "suffix", type=click.Choice(["svg", "pdf", "png"]), default="svg", show_default=True
+)
+def figures(output: Path, chosen: tuple[str, ...], suffix: str) -> None:
+    """Draw every figure of the sources anew.
+
+    Figures 1 to 4 of the notes, 1 and 2 of the paper, and those that mend them.
+    """
+    from corrector.files import whole_folder
+
+    from .figures import FIGURES
+    from .plotting import save
+
+    unknown = [name for name in chosen if name not in FIGURES]
+    if unknown:
+        raise click.BadParameter(
+            f"expected {', '.join(FIGURES)}; got {', '.join(unknown)}", param_hint="--only"
+        )
+    names = chosen or tuple(FIGURES)
+    with whole_folder(output) as draft, _progress("Drawing") as progress:
+        for i, name in enumerate(names):
+            save(FIGURES[name](), draft / f"{name}.{suffix}")
+            progress((i + 1) / len(names))
+    click.echo(f"{len(names)} figures written to {output}")
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[float], None]]:
+    """Yield a function that takes the share done, and shows it where someone is looking."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=1.0)
+        yield lambda share: progress.update(task, completed=share)
 
 
 @click.command()

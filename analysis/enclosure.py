@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from fractions import Fraction
 
+    from matplotlib.axes import Axes
+
     from corrector import Corrector
 
     from .basin import Extent
@@ -40,6 +42,16 @@ class Enclosure(Labelled):
 
     inner: tuple[float, ...]
     outer: tuple[float, ...]
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw what is proved, and return the axes.
+
+        Args:
+            ax: axes to draw on; a new figure's when None.
+        """
+        from .plotting import draw_basins
+
+        return draw_basins(self, ax)
 
     def __repr__(self) -> str:
         areas = ", ".join(

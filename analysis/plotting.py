@@ -8,11 +8,11 @@ import matplotlib as mpl
 import numpy as np
 from cycler import cycler
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from .basin import ESCAPED, UNDECIDED
+from .basin import ESCAPED, UNDECIDED, Basins
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from .basin import Basins
+    from .basin import Labelled
+    from .diagram import StabilityDiagram
 
 # Okabe and Ito's palette, which readers with any colour vision can tell apart.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+FLAME = LinearSegmentedColormap.from_list("flame", ["#000000", "#E69F00", "#FFF7E0"])
+"""Black at 0, orange at half, and paler beyond."""
+
+_ESCAPES = "#f4f4f4"
 STYLE: Any = {
     "axes.prop_cycle": cycler(color=PALETTE),
     "axes.spines.right": False,
@@ -51,26 +56,28 @@ def new_figure(width: float = 5.0, height: float = 4.0) -> Figure:
     return figure
 
 
-def draw_basins(basins: Basins, ax: Axes | None = None) -> Axes:
+def draw_basins(basins: Labelled, ax: Axes | None = None, *, legend: bool = True) -> Axes:
     """Draw which attractor each point goes to, paler the longer it takes, and return the axes."""
     with styled():
         ax = new_figure(5.4, 4.6).add_subplot() if ax is None else ax
-        ax.imshow(basin_image(basins), extent=basins.extent, origin="lower", interpolation="nearest")
+        ax.imshow(basin_image(basins), extent=basins.extent, origin="lower", interpolation="antialiased")
         ax.set(xlabel="Re z", ylabel="Im z", title=basins.title, aspect="equal")
-        names = [
-            (
-                PALETTE[i % len(PALETTE)],
-                f"goes to {a.real:.3g}" + (f"{a.imag:+.3g}i" if a.imag else ""),
-            )
-            for i, a in enumerate(basins.attractors)
-        ]
-        names.append(("#f4f4f4", "escapes"))
+        names = [(_ESCAPES, "escapes")]
+        for i, cycle in enumerate(basins.cycles):
+            colour = PALETTE[i % len(PALETTE)]
+            a = cycle[0]
+            place = f"{a.real:.3g}" + (f"{a.imag:+.3g}i" if a.imag else "")
+            around = "" if len(cycle) == 1 else f" (period {len(cycle)})"
+            names.insert(i, (colour, f"goes to {place}{around}"))
+            for z in cycle:
+                ax.plot(z.real, z.imag, "o", ms=5, mec="white", color=colour)
         if (basins.labels == UNDECIDED).any():
             names.append(("#000000", "undecided"))
-        for i, a in enumerate(basins.attractors):
-            ax.plot(a.real, a.imag, "o", ms=5, mec="white", color=PALETTE[i % len(PALETTE)])
-        handles = [Patch(facecolor=c, edgecolor="#888888", label=name) for c, name in names]
-        ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=len(names))
+        left, right, bottom, top = basins.extent
+        ax.set(xlim=(left, right), ylim=(bottom, top))
+        if legend:
+            handles = [Patch(facecolor=c, edgecolor="#888888", label=name) for c, name in names]
+            ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
     return ax
 
 
@@ -104,21 +111,86 @@ def boundary_image(basins: Basins) -> np.ndarray[Any, Any]:
     return grey
 
 
-def save_basins(basins: Basins, path: Path) -> None:
-    """Write the picture of `draw_basins` to a file, in the format its suffix names."""
-    figure = new_figure(5.4, 4.6)
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure in the format that the suffix names, undated: the same figure, the same file."""
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with styled():
-        draw_basins(basins, figure.add_subplot())
-        figure.savefig(path)
+        figure.savefig(path, metadata=undated.get(path.suffix))
 
 
-def basin_image(basins: Basins) -> np.ndarray[Any, Any]:
+def basin_image(basins: Labelled) -> np.ndarray[Any, Any]:
     """Return the picture as float RGB (rows, columns, 3), row 0 at the bottom."""
-    slow = np.minimum(basins.steps / 12.0, 1.0)[..., None]
+    steps = basins.steps if isinstance(basins, Basins) else np.zeros(basins.labels.shape)
+    inside = basins.labels >= 0
+    usual = max(float(np.mean(steps[inside])) if inside.any() else 0.0, 2.0)
+    slow = (1 - np.exp(steps / (-2 * usual)))[..., None]
     image = np.zeros((*basins.labels.shape, 3))
-    image[basins.labels == ESCAPED] = 0.957
-    for i in range(len(basins.attractors)):
-        inside = basins.labels == i
+    image[basins.labels == ESCAPED] = to_rgb(_ESCAPES)
+    for i in range(len(basins.cycles)):
+        own = basins.labels == i
         colour = np.array(to_rgb(PALETTE[i % len(PALETTE)]))
-        image[inside] = (colour + (1 - colour) * 0.75 * slow)[inside]
+        image[own] = (colour + (1 - colour) * 0.75 * slow)[own]
     return image
+
+
+def draw_stability(diagram: StabilityDiagram, axes: tuple[Axes, Axes] | None = None) -> tuple[Axes, Axes]:
+    """Draw the multipliers of the fixed points above the attracting points, against γ."""
+    with styled():
+        above, below = new_figure(5.4, 5.4).subplots(2, 1, sharex=True) if axes is None else axes
+        gammas = np.array([float(gamma) for gamma in diagram.relaxations])
+        colours: dict[complex, str] = {0: PALETTE[0], 1: PALETTE[1], 0.5: PALETTE[2]}
+        for z, slope in zip(diagram.fixed, diagram.slopes, strict=True):
+            above.plot(
+                gammas,
+                np.abs(1 - gammas + gammas * slope),
+                color=colours.get(z, "#bbbbbb"),
+                label=f"{z.real:g}" if z in colours else None,
+                ls="--" if z == 1 else "-",
+            )
+        above.axhline(1, color="#777777", lw=0.8, ls=":")
+        above.set(ylabel="|multiplier|", ylim=(0, 2.2))
+        above.legend(title="fixed point", loc="upper left")
+        for gamma, found in zip(gammas, diagram.cycles, strict=True):
+            for cycle in found:
+                right = cycle.points in ((0,), (1,))
+                below.plot(
+                    [gamma] * cycle.period,
+                    [z.real for z in cycle.points],
+                    ".",
+                    ms=3,
+                    color=PALETTE[int(cycle.points[0].real)] if right else PALETTE[5],
+                )
+        names = [(PALETTE[0], "0"), (PALETTE[1], "1")] + [(PALETTE[5], "spurious")] * bool(diagram.spurious)
+        handles = [Patch(facecolor=c, label=name) for c, name in names]
+        below.legend(handles=handles, title="attractor", loc="center left")
+        below.set(xlabel="relaxation γ", ylabel="Re z of attracting points")
+    return above, below
+
+
+def signed_image(
+    ax: Axes, values: np.ndarray[Any, Any], extent: tuple[float, float, float, float], label: str
+) -> None:
+    """Draw a quantity that may be negative, white at 0, with the lines where it is 0."""
+    left, right, bottom, top = extent
+    most = float(np.quantile(np.abs(values), 0.98))
+    shown = ax.imshow(
+        values,
+        extent=extent,
+        origin="lower",
+        aspect="auto",
+        cmap="PuOr",
+        vmin=-most,
+        vmax=most,
+        interpolation="bilinear",
+    )
+    rows, columns = values.shape
+    ax.contour(
+        np.linspace(left, right, columns),
+        np.linspace(bottom, top, rows),
+        values,
+        [0],
+        colors="black",
+        linewidths=0.8,
+    )
+    bar = ax.figure.colorbar(shown, ax=ax, extend="both")
+    bar.set_label(label)

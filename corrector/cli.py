@@ -27,6 +27,8 @@ _PARTS = {
     "fixed-points": "analysis.cli",
     "cycles": "analysis.cli",
     "basins": "analysis.cli",
+    "radius": "analysis.cli",
+    "figures": "analysis.cli",
     "iterate": "analysis.cli",
     "certify": "analysis.cli",
     "demo": "training.cli",

@@ -124,6 +124,29 @@ def test_iterate_and_certify(folder):
     assert data["rank"] == 1
 
 
+def test_radii():
+    text = corrector("radius", "--obliquity", 2).stdout
+    assert "real basin of 0: (-0.366025403784, 0.5)" in text
+    assert "largest disc about 1: radius 0.29759397210" in text
+    assert "about a projector of norm 2: radius 0.133974596216; there an eigenvalue can be 0.5" in text
+    data = json.loads(corrector("radius", "--order", 2, "--format", "json").stdout)
+    assert data["discs"]["0"][0] == pytest.approx(0.263762615826)
+    assert [m["obliquity"] for m in data["matrices"]] == [1, 2, 10]
+
+
+def test_figures_are_drawn(folder):
+    result = corrector("figures", "--only", "notes-1", "--only", "notes-2", "--output", folder / "figures")
+    assert result.returncode == 0
+    assert {f.name for f in (folder / "figures").glob("*.svg")} == {"notes-1.svg", "notes-2.svg"}
+
+
+def test_proved_basins_and_boundaries_are_drawn(folder):
+    result = corrector("basins", "--certified", "--resolution", 128, "--output", folder / "c.png")
+    assert "undecided; 0: area 0.4" in result.stdout
+    result = corrector("basins", "--boundary", "--resolution", 128, "--output", folder / "c.png")
+    assert result.returncode == 0
+
+
 def test_basins_are_drawn(folder):
     result = corrector("basins", "--resolution", 64, "--output", folder / "b.svg")
     assert result.returncode == 0
@@ -168,6 +191,11 @@ MISTAKES = {
     "basins --extent -1e308 1e308 -1 1 --output b.png": "finite",
     "fixed-points --order 1000": "degree at most",
     "best widest_real_basin --degree 2 --order x": "'x' is not a valid integer",
+    "basins --certified --boundary --output b.png": "expected --certified without --boundary",
+    "figures --only nonsense --output f": "relaxation, obliquity; got nonsense",
+    "figures --output .": "got the current one or a mount",
+    "radius --relaxation 2": "must attract under γ = 2; 0 does not",
+    "radius --obliquity 0.5": "a projector's norm, 1 to 1e+06; got 0.5",
     "basins --output b.jpg": "expected a name ending in .png, .pdf or .svg; got b.jpg",
     "basins --output nowhere/b.png": "expected an existing folder for b.png",
     "basins --resolution 0 --output b.png": "at least 1; got 0",
@@ -216,6 +244,18 @@ def test_a_mistake_ends_in_one_line_and_status_two(line, folder):
 def test_without_a_command_the_help_is_shown():
     result = corrector()
     assert result.returncode == 2
-    for name in ("derive", "best", "plan", "fixed-points", "cycles", "basins", "iterate", "certify", "demo"):
+    for name in (
+        "derive",
+        "best",
+        "plan",
+        "fixed-points",
+        "cycles",
+        "basins",
+        "radius",
+        "figures",
+        "iterate",
+        "certify",
+        "demo",
+    ):
         assert name in result.stderr
         assert corrector(name, "--help").returncode == 0

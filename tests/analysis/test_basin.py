@@ -1,12 +1,18 @@
+import os
+import subprocess
+import sys
+
 import matplotlib.image
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import cuda
+from scipy.ndimage import distance_transform_edt
 
 from analysis import basins
 from analysis.basin import ESCAPED, UNDECIDED
-from analysis.plotting import PALETTE, basin_image, save_basins
+from analysis.plotting import PALETTE, basin_image, boundary_image, save
 from corrector import MCWEENY, Corrector, derive, smoothstep
 from tests.problems import members
 
@@ -45,10 +51,107 @@ def test_areas(n, both):
 
 
 def test_the_share_in_the_wrong_half_plane():
-    found = basins(MCWEENY, resolution=1200)
-    left = np.arange(1200) < 600
-    inside = found.labels == 0
-    assert inside[:, ~left].sum() / inside.sum() == pytest.approx(0.08, abs=0.01)
+    found = basins(MCWEENY, resolution=2000)
+    assert found.wrong_half == pytest.approx((0.08, 0.08), abs=1e-3)
+    left = np.arange(2000) < 1000
+    inside = found.labels == 1
+    assert inside[:, left].sum() / inside.sum() == pytest.approx(found.wrong_half[1])
+
+
+@pytest.mark.parametrize(
+    ("g", "gamma"),
+    [
+        (MCWEENY, 1),
+        (smoothstep(3), 1.995),  # two spurious 2-cycles, mirror images of each other
+        (derive(1, 4).member(a4=1), 1),
+        (Corrector(("3/2", "-1/2", "1/4")), 1),  # attractors 1 ± i, which change places
+    ],
+)
+def test_what_symmetry_saves_is_what_is_there(g, gamma):
+    """A picture whose extent is no mirror image of itself is followed pixel by pixel."""
+    whole = basins(g, gamma, extent=(-1, 2, -1.5, 1.5), resolution=300)
+    for extent, part in (
+        ((-1, 2, -1.5, 1.0), np.s_[:250, :]),
+        ((0.5, 2, -1.5, 1.5), np.s_[:, 150:]),
+        ((-1, 2, 0, 1.5), np.s_[150:, :]),
+    ):
+        found = basins(g, gamma, extent, resolution=max(np.shape(whole.labels[part])))
+        assert (found.labels == whole.labels[part]).mean() > 0.999
+        assert (found.steps == whole.steps[part]).mean() > 0.995
+
+
+def test_attracting_cycles_have_basins():
+    found = basins(smoothstep(3), 1.995, resolution=400)
+    assert [len(cycle) for cycle in found.cycles] == [1, 1, 2, 2]
+    assert found.attractors[:2] == (0, 1)
+    assert min(found.area) > 0.03
+    row, column = 200, int((found.cycles[2][1].real + 1) / 3 * 400)
+    assert found.labels[row, column] == 2
+    assert found.undecided < 0.01
+
+
+def test_conjugate_attractors_change_places_with_the_sign_of_im_z():
+    found = basins(Corrector(("3/2", "-1/2", "1/4")), extent=(-2, 3, -2, 2), resolution=200)
+    assert found.attractors == (1 - 1j, 1 + 1j)
+    assert np.array_equal(found.labels[::-1] == 0, found.labels == 1)
+    assert min(found.area) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("g", "gamma"), [(MCWEENY, 1), (smoothstep(4), 1), (MCWEENY, 0.5), (derive(1, 4).member(a4=1), 1)]
+)
+def test_distances_are_about_right(g, gamma):
+    found = basins(g, gamma, resolution=1024, distances=True)
+    labels, edge = found.labels, np.zeros(found.labels.shape, bool)
+    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= labels[1:] != labels[:-1]
+    pixel = 3 / 1024
+    true = distance_transform_edt(~edge) * pixel
+    ratio = (found.distances / np.maximum(true, pixel))[true > 4 * pixel]
+    assert np.quantile(ratio, 0.001) > 0.4
+    assert np.quantile(ratio, 0.999) < 3.2
+    assert ((ratio > 0.5) & (ratio < 2.5)).mean() > 0.99
+
+
+def test_the_boundary_is_drawn_where_it_is():
+    found = basins(MCWEENY, resolution=601, distances=True)
+    grey = boundary_image(found)
+    row, half, far = 300, 300, 20
+    assert grey[row, half] < 0.1  # ½ is on the boundary
+    assert grey[far, far] == 1
+    ax = found.plot(boundary=True)
+    assert ax.get_title().endswith("boundary of the basins")
+    with pytest.raises(ValueError, match="ask for them by basins"):
+        basins(MCWEENY, resolution=20).plot(boundary=True)
+
+
+def test_the_cuda_kernel_labels_alike():
+    """In numba's simulator, where each thread is plain Python."""
+    code = """
+import numpy as np
+from analysis import basins
+from corrector import MCWEENY, derive
+for g, gamma in ((MCWEENY, 1), (derive(1, 4).member(a4=1), 0.5)):
+    host, device = (basins(g, gamma, resolution=21, device=d) for d in ("cpu", "cuda"))
+    assert np.array_equal(host.labels, device.labels)
+    assert np.array_equal(host.steps, device.steps)
+"""
+    simulated = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | simulated, timeout=120)
+
+
+@pytest.mark.skipif(not cuda.is_available(), reason="takes a CUDA device")
+def test_a_cuda_device_labels_alike():
+    host, device = (basins(smoothstep(3), 1.9, resolution=700, device=d) for d in ("cpu", "cuda"))
+    assert (host.labels == device.labels).mean() > 0.9999
+
+
+def test_progress_is_told():
+    shares = []
+    basins(MCWEENY, extent=(-1, 2, -1, 1.5), resolution=2048, progress=shares.append)
+    assert len(shares) > 1
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
 
 
 @pytest.mark.parametrize("g", [MCWEENY, smoothstep(4), smoothstep(24)])
@@ -90,7 +193,8 @@ def test_resolution_and_extent_make_square_pixels():
         ({"extent": (0, 1, 0, float("nan"))}, "increasing"),
         ({"resolution": 0}, "at least 1; got 0"),
         ({"max_steps": 70_000}, "between 1 and 65535"),
-        ({"resolution": 10**6}, "GiB"),
+        ({"resolution": 10**6}, "would take 2794 GiB: ask for a smaller `extent`"),
+        ({"device": "tpu"}, '"cpu" or "cuda"; got \'tpu\''),
         ({"g": Corrector((1,))}, "at least degree 2"),
         ({"g": Corrector(("1/2",))}, "at least degree 2"),
     ],
@@ -109,11 +213,16 @@ def test_what_is_drawn(tmp_path):
     image = basin_image(found)
     row, column = 100, int((1 - -1) / 3 * 200)  # the pixel of z = 1
     np.testing.assert_allclose(image[row, column], matplotlib.colors.to_rgb(PALETTE[1]), atol=0.1)
-    np.testing.assert_allclose(image[0, 0], 0.957)
-    save_basins(found, tmp_path / "b.png")
+    np.testing.assert_allclose(image[0, 0], 0.957, atol=1e-3)
+    save(ax.figure, tmp_path / "b.png")
     drawn = matplotlib.image.imread(tmp_path / "b.png")
     colours = {tuple((pixel[:3] * 255).round().astype(int)) for pixel in drawn.reshape(-1, 4)[::7]}
     assert tuple(round(c * 255) for c in matplotlib.colors.to_rgb(PALETTE[1])) in colours
+
+
+def test_no_corrector_is_a_type_error():
+    with pytest.raises(TypeError, match="must be a Corrector; got list"):
+        basins([0, 3, -2])
 
 
 def test_attractors_that_barely_attract_have_traps():

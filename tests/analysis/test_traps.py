@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analysis.basin import attractors
 from analysis.traps import about_half, escape_radius, find_traps, lemniscate_level
-from corrector import MCWEENY, SP2, Corrector, smoothstep
+from corrector import MCWEENY, SP2, derive, smoothstep
 from tests.problems import members, smoothsteps
 
 relaxations = st.sampled_from([Fraction(1), Fraction(1, 3), Fraction(3, 2), Fraction(19, 10)])
@@ -61,17 +61,25 @@ def test_escape_radii_are_near_the_least_that_the_coefficients_give(g, gamma):
 
 
 @given(members(), relaxations)
-def test_discs_are_sent_into_themselves(g, gamma):
+def test_discs_come_round_smaller(g, gamma):
     traps = traps_of(g, gamma)
-    for centre, radius in zip(traps.centres, traps.radii, strict=True):
+    for centre, radius, owner in zip(traps.centres, traps.radii, traps.owners, strict=True):
         assert radius > 0
-        assert (np.abs(at(traps, centre + radius * circle) - centre) < radius).all()
+        w = centre + radius * circle
+        for _ in range(np.count_nonzero(traps.owners == owner)):
+            w = at(traps, w)
+        assert (np.abs(w - centre) < radius).all()
 
 
-def test_discs_about_a_cycle_come_round_smaller():
-    g = Corrector((0, 3, -2))
-    cycle = (0.1 + 0.2j, 0.3 - 0.1j)  # no cycle: nothing is proved
-    assert (find_traps(g, Fraction(1), (cycle,)).radii <= 0).all()
+def test_a_ten_cycle_has_ten_discs():
+    traps = traps_of(derive(1, 4).member(a4="0.8791885"), Fraction(1))
+    assert list(traps.owners) == [0, 1] + 10 * [2]
+    assert (traps.radii > 1e-9).all()
+
+
+def test_about_what_is_no_cycle_nothing_is_proved():
+    cycle = (0.1 + 0.2j, 0.3 - 0.1j)
+    assert (find_traps(MCWEENY, Fraction(1), (cycle,)).radii <= 0).all()
 
 
 @given(members())
