@@ -220,7 +220,7 @@ def attractors(g: Corrector, gamma: Fraction) -> tuple[tuple[complex, ...], ...]
 
 def _labeller(device: str) -> Callable[..., None]:
     if device == "cpu":
-        from .orbit import label_rows
+        from .kernel import label_rows
 
         compiled: Callable[..., None] = label_rows
         return compiled
@@ -268,7 +268,7 @@ def _distances(
     lefts: Float[np.ndarray, " c"],
     heights: Float[np.ndarray, " r"],
 ) -> Float[np.ndarray, "rows columns"]:
-    from .orbit import measure_rows
+    from .kernel import measure_rows
 
     found = np.empty(labels.shape, np.float32)
     measure_rows(traps, found, labels, lefts, heights)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import cuda
 
-from .orbit import follow
+from .kernel import follow
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -41,7 +41,7 @@ def label_rows(
     stop: int,
     most: int,
 ) -> None:
-    """Fill the rows from `start` to `stop`, like `orbit.label_rows`."""
+    """Fill the rows from `start` to `stop`, like `kernel.label_rows`."""
     shape = stop - start, len(lefts)
     found_labels, found_steps = cuda.device_array(shape, np.int8), cuda.device_array(shape, np.uint16)
     arrays: dict[str, Any] = {

@@ -75,7 +75,7 @@ def enclose_basins(
     """Return the pixels that are proved to lie in one basin of x ↦ x + γ(g(x) − x), and bounds on the areas.
 
     Each pixel, and each square of many of them, is covered by a disc, which is followed with all
-    rounding accounted for (see `analysis.covering`) until it lies in a set that the map is proved to send
+    rounding accounted for (see `analysis.kernel`) until it lies in a set that the map is proved to send
     into itself (see `analysis.traps`).  A pixel that is not decided is quartered `depth` times.
 
     Args:
@@ -102,7 +102,7 @@ def enclose_basins(
     if not 0 <= depth <= _DEEPEST:
         raise ValueError(f"`depth` must lie between 0 and {_DEEPEST}; got {depth}")
     columns, rows = checked_grid(extent, resolution, 1)
-    from .covering import fill_blocks
+    from .kernel import fill_blocks
 
     cycles = attractors(g, gamma)
     traps = find_traps(g, gamma, cycles)

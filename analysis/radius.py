@@ -3,7 +3,7 @@ r"""How far from 0, from 1 and from a projector everything still goes there, bet
 What is asked of a number z near a point is asked of the eigenvalues of a matrix near a projector: z can
 be an eigenvalue of K with ‖K − P‖ ≤ ρ exactly if the least singular value of zI − P is at most ρ.  The
 region of such z is covered with squares, each of which is proved to go where it should (see
-`analysis.covering`), or left for a point of it that is proved to go elsewhere; ρ is found by bisection.
+`analysis.kernel`), or left for a point of it that is proved to go elsewhere; ρ is found by bisection.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def matrix_radius(g: Corrector, obliquity: float = 1, relaxation: float | Fracti
 
 
 def _between(g: Corrector, gamma: Fraction, oblique: float, about: int) -> Radius:
-    from .covering import farness, held
+    from .kernel import farness, held
 
     cycles = attractors(g, gamma)
     traps = find_traps(g, gamma, cycles)

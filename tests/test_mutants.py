@@ -28,6 +28,9 @@ FIXED = "tests/analysis/test_fixedpoint.py"
 STABLE = "tests/analysis/test_stability.py"
 CYCLES = "tests/analysis/test_cycles.py"
 BASIN = "tests/analysis/test_basin.py"
+TRAPS = "tests/analysis/test_traps.py"
+ENCLOSURE = "tests/analysis/test_enclosure.py"
+RADIUS = "tests/analysis/test_radius.py"
 VERIFY = "tests/analysis/test_verification.py"
 STRATEGY = "tests/analysis/test_strategies.py"
 RULES = "tests/training/test_rules.py"
@@ -167,12 +170,38 @@ MUTANTS = [
     ("analysis/cycles.py", "superattracting=tail == 0", "superattracting=True", CYCLES),
     ("analysis/cycles.py", "if size < radius:", "if size < 2 * radius:", CYCLES),
     (
-        "analysis/basin.py",
-        "labels[np.abs(z - centre) < radius] = i",
-        "labels[np.abs(z - centre) < 3 * radius] = i",
-        BASIN,
+        "analysis/traps.py",
+        "for k, size in enumerate(sizes[:d])",
+        "for k, size in enumerate(sizes[1:d])",
+        TRAPS,
     ),
-    ("analysis/basin.py", "(z.real[inside] > 0.5)", "(z.real[inside] < 0.5)", BASIN),
+    ("analysis/traps.py", "return c**n * sum(", "return c ** (n + 1) * sum(", TRAPS),
+    ("analysis/traps.py", "return bool(off + spread < rho)", "return bool(off + spread < 2 * rho)", TRAPS),
+    ("analysis/traps.py", "lows[1::2].copy() if", "0 * lows[1::2] if", TRAPS),
+    ("analysis/kernel.py", "return 1 if x > 0 else 0", "return 0 if x > 0 else 1", BASIN),
+    ("analysis/kernel.py", "u, v = u * a - v * b,", "u, v = u * a + v * b,", BASIN),
+    ("analysis/kernel.py", "r = (r * (steep + bend * r) + off", "r = (r * steep / 2 + off", ENCLOSURE),
+    (
+        "analysis/kernel.py",
+        "sqrt(s * s + t * t) + r < traps.radii",
+        "sqrt(s * s + t * t) - r < traps.radii",
+        ENCLOSURE,
+    ),
+    ("analysis/kernel.py", "if m - r > traps.escape:", "if m > traps.escape:", ENCLOSURE),
+    ("analysis/kernel.py", "+ r * (2 * m + r) < traps.level", "< traps.level", ENCLOSURE),
+    ("analysis/kernel.py", "return sqrt(wide * wide + high * high) / 2", "return wide / 2", ENCLOSURE),
+    ("analysis/kernel.py", "counts[label + 2] += n * n * 4**depth", "counts[label + 2] += n * n", ENCLOSURE),
+    ("analysis/kernel.py", "- 2 * (size + q) * r * r", "", RADIUS),
+    ("analysis/kernel.py", "return labels[side]", "return labels[0]", RADIUS),
+    ("analysis/kernel.py", "a_tail, b_tail = a - a_head, b - b_head", "a_tail, b_tail = 0.0, 0.0", RADIUS),
+    ("analysis/basin.py", "moved = table is not None and", "moved = table is None and", BASIN),
+    ("analysis/basin.py", "inside[beyond != (attractor == 1)]", "inside[beyond]", BASIN),
+    (
+        "analysis/radius.py",
+        "sizes[1] * np.outer(left[:, 1], right[1])",
+        "sizes[1] * np.outer(right[1], left[:, 1])",
+        RADIUS,
+    ),
     ("analysis/verification.py", "kept, given = _copied(x), _copied(x)", "kept, given = x, x", VERIFY),
     ("analysis/verification.py", "first = _copied(y)", "first = y", VERIFY),
     ("analysis/verification.py", "u * (32 + kappa**2)", "1e4 * u * (32 + kappa**2)", VERIFY),

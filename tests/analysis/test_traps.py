@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analysis.basin import attractors
@@ -105,6 +105,7 @@ def test_without_contact_there_is_no_lemniscate():
 
 @settings(max_examples=20)
 @given(members(max_order=2), relaxations)
+@example(smoothstep(2), Fraction(1, 3))
 def test_what_rounding_took_is_kept(g, gamma):
     traps = traps_of(g, gamma)
     exact = about_half(g, gamma).coeffs()

@@ -1,28 +1,39 @@
-r"""Compiled loops that follow discs, and cover squares with them: proofs of where all their points go.
+r"""The compiled loops: points and discs followed by w ↦ h(w), w = z − ½, the map given as `Traps`.
 
-The disc |w − c| ≤ r is sent by h (the map, given as `Traps`) into one whose radius follows from
+*Points.*  `follow` runs unchanged on all cores of the host and, compiled for it, on a CUDA device.
+
+*Discs.*  The disc |w − c| ≤ r is sent by h into one whose radius follows from
 
     |h(w) − h(c)| ≤ |h′(c)|r + M(|c| + r)r²,        M(t) = Σ ½k(k−1)|h_k|t^{k−2},
 
 and whose computed centre is off by at most 8(d + 1)u·Σ|h_k||c|^k: Horner's rule makes at most d products
 and sums of complex numbers, each off by less than 6u, and each coefficient is rounded once; h′(c)
-likewise.  Radii are enlarged by more than the rounding of the few operations on them.  Squares are
+likewise.  Radii are enlarged by more than the rounding of the few operations on them.  Rectangles are
 covered by discs, and quartered where that proves nothing: a whole region costs one disc.
+
+*Pairs.*  Where double precision runs out, centres are kept as high + low, of some 100 bits: T. J. Dekker,
+*A floating-point technique for extending the available precision*, Numer. Math. 18 (1971) 224–242.
+
+All of it is one file because numba's cache notices changes only in the file of the function it holds.
 """
 
 from __future__ import annotations
 
-from math import sqrt
+from math import exp, log, sqrt
 
 import numpy as np
 from numba import njit, prange
 
-from .doubled import complex_product, precise_horner
-from .orbit import UNDECIDED, fate, horner, image, slope
+ESCAPED = -1
+UNDECIDED = -2
 
 _UNIT = 2.0**-53
 _MORE = 1 + 2.0**-44
 _TINY = 2.0**-1000
+_SPLITTER = 2.0**27 + 1
+_FAR, _NEAR, _LONGEST = 1e4, 0.02, 2000
+"""Where orbits that measure distances may end, and the steps after which they do."""
+
 _WIDEST = 0.5
 """The radius from which a disc is quartered rather than followed."""
 
@@ -31,6 +42,167 @@ _FINE = 1e-6
 
 _CROWD = 2**14
 """The open squares at which a search is given up."""
+
+
+# Polynomials and traps
+
+
+@njit(cache=True, inline="always")
+def horner(series, x, y):
+    """Σ c_k w^k at w = x + iy."""
+    a, b = series[-1], 0.0
+    for k in range(len(series) - 2, -1, -1):
+        a, b = a * x - b * y + series[k], a * y + b * x
+    return a, b
+
+
+@njit(cache=True, inline="always")
+def image(traps, x, y):
+    """h(w)."""
+    if not traps.symmetric:
+        return horner(traps.terms, x, y)
+    a, b = horner(traps.terms, x * x - y * y, 2 * x * y)
+    return a * x - b * y, a * y + b * x
+
+
+@njit(cache=True, inline="always")
+def slope(traps, x, y):
+    """h′(w)."""
+    if not traps.symmetric:
+        return horner(traps.slopes, x, y)
+    return horner(traps.slopes, x * x - y * y, 2 * x * y)
+
+
+@njit(cache=True, inline="always")
+def fate(traps, x, y, r):
+    """The label of the disc of radius r about w = x + iy if one trap holds it, else UNDECIDED."""
+    m = sqrt(x * x + y * y)
+    if m - r > traps.escape:
+        return ESCAPED
+    s, t = x * x - y * y - 0.25, 2 * x * y
+    if sqrt(s * s + t * t) + r * (2 * m + r) < traps.level:
+        return 1 if x > 0 else 0
+    for k in range(len(traps.radii)):
+        s, t = x - traps.centres[k].real, y - traps.centres[k].imag
+        if sqrt(s * s + t * t) + r < traps.radii[k]:
+            return traps.owners[k]
+    return UNDECIDED
+
+
+# Points
+
+
+@njit(cache=True)
+def follow(traps, x, y, most):
+    """The label of a point, and the steps until it was sure."""
+    for step in range(most + 1):
+        label = fate(traps, x, y, 0.0)
+        if label != UNDECIDED:
+            return label, step
+        x, y = image(traps, x, y)
+    return UNDECIDED, most
+
+
+@njit(cache=True)
+def distance(traps, x, y, label):
+    """An estimate of the distance from a point with this label to the boundary of its basin.
+
+    With φ the conformal map of the component onto the disc that straightens h there (Böttcher), it is
+    (1 − |φ|²)/(2|φ′|), between half and twice the distance by Koebe's theorem.  At an attractor that
+    is not superattracting, the radius of its trap over |(hᵏ)′| where the orbit enters it.
+    """
+    u, v = 1.0, 0.0  # the derivative of the iterate
+    weight, entered = 1.0, label == ESCAPED  # mᵗ, t steps after entering a trap
+    power, lead = traps.degree, traps.lead
+    for _ in range(_LONGEST):
+        e = sqrt(x * x + y * y)
+        size = max(sqrt(u * u + v * v), _TINY)
+        done = label == ESCAPED and e > _FAR
+        if label != ESCAPED:
+            for k in range(len(traps.radii)):
+                s, t = x - traps.centres[k].real, y - traps.centres[k].imag
+                near = sqrt(s * s + t * t)
+                if traps.owners[k] == label and (entered or near < traps.radii[k]):
+                    if traps.powers[k] == 1:
+                        return traps.radii[k] / size
+                    entered, done, e = True, near < _NEAR, max(near, _TINY)
+                    power, lead = traps.powers[k], traps.leads[k]
+        if done:
+            g = abs(log(lead) / (power - 1) + log(e)) / weight
+            return (1 - exp(-2 * g)) / 2 * exp(g) * weight * e / size
+        if entered:
+            weight *= power
+        a, b = slope(traps, x, y)
+        u, v = u * a - v * b, u * b + v * a
+        x, y = image(traps, x, y)
+    return 0.0
+
+
+@njit(cache=True, parallel=True)
+def label_rows(traps, labels, steps, lefts, heights, start, stop, most):
+    """Fill the rows from `start` to `stop` at these Im w, the columns at these Re w."""
+    for i in prange(start, stop):
+        for j in range(len(lefts)):
+            labels[i, j], steps[i, j] = follow(traps, lefts[j], heights[i], most)
+
+
+@njit(cache=True, parallel=True)
+def measure_rows(traps, distances, labels, lefts, heights):
+    """Fill the estimated distances to the boundary of rows whose labels are known."""
+    for i in prange(len(heights)):
+        for j in range(len(lefts)):
+            distances[i, j] = distance(traps, lefts[j], heights[i], labels[i, j])
+
+
+# Pairs of doubles: sums and products are off by less than 2⁻⁹⁸ of the sizes of their operands
+
+
+@njit(cache=True, inline="always")
+def added(a, a_low, b, b_low):
+    """The sum of two pairs."""
+    high = a + b
+    back = high - a
+    low = (a - (high - back)) + (b - back) + (a_low + b_low)
+    total = high + low
+    return total, low - (total - high)
+
+
+@njit(cache=True, inline="always")
+def multiplied(a, a_low, b, b_low):
+    """The product of two pairs."""
+    high = a * b
+    t, u = _SPLITTER * a, _SPLITTER * b
+    a_head, b_head = t - (t - a), u - (u - b)
+    a_tail, b_tail = a - a_head, b - b_head
+    low = ((a_head * b_head - high) + a_head * b_tail + a_tail * b_head) + a_tail * b_tail
+    low += a * b_low + a_low * b
+    total = high + low
+    return total, low - (total - high)
+
+
+@njit(cache=True)
+def complex_product(p, q):
+    """The product of complex numbers (real, its low part, imaginary, its low part)."""
+    a, a_low, b, b_low = p
+    c, c_low, d, d_low = q
+    ac, bd = multiplied(a, a_low, c, c_low), multiplied(b, b_low, d, d_low)
+    ad, bc = multiplied(a, a_low, d, d_low), multiplied(b, b_low, c, c_low)
+    re, im = added(ac[0], ac[1], -bd[0], -bd[1]), added(ad[0], ad[1], bc[0], bc[1])
+    return re[0], re[1], im[0], im[1]
+
+
+@njit(cache=True)
+def precise_horner(series, lows, w):
+    """Σ (c_k + its low part) w^k."""
+    value = (series[-1], lows[-1], 0.0, 0.0)
+    for k in range(len(series) - 2, -1, -1):
+        a, a_low, b, b_low = complex_product(value, w)
+        a, a_low = added(a, a_low, series[k], lows[k])
+        value = (a, a_low, b, b_low)
+    return value
+
+
+# Discs
 
 
 @njit(cache=True)
