@@ -83,7 +83,8 @@ class Family:
                 - "largest_disc": the greatest r such that all complex numbers within r of 0 go to 0,
                   and those within r of 1 to 1.
                 - "smallest_residual": the least worst |g² − g| after one step from `interval` and its
-                  mirror image [1 − high, 1 − low], by members that take the first below ½.
+                  mirror image [1 − high, 1 − low], by members that take the first below ½ and the
+                  second above.
                 - "fewest_products": matrix products for a doubling of the correct digits, that is, a
                   step's products divided by log₂(order + 1); members of higher order take part.
                 - "multiplier_at_half": g(½) = ½ with g'(½) = `multiplier`, by which a step takes

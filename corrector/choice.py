@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
 _ORDERS = 12
+_PARTED = "that takes the first below ½ and the second above"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -233,7 +234,7 @@ def _smallest_residual(family: Family, interval: tuple[Any, Any] = ("-1/10", "1/
         "member. Proved from the isolated extremes. "
     )
     if found.value < QUARTER:
-        claim += _bound(found, "that takes the first below ½ has a worst residual below", up=False)
+        claim += _bound(found, _PARTED + " has a worst residual below", up=False)
     else:
         claim += "A residual of ¼ or more promises nothing, and no bound is given."
     return _chosen(family, "smallest_residual", found.member, found.value, minimal, found.bound, claim)
@@ -342,8 +343,10 @@ def _multiplier_at_half(family: Family, multiplier: int | Fraction | str | None 
         f"Multiplier at ½: exactly {wanted} instead of {minimal}, by the member of least degree: a step "
         f"takes an eigenvalue near ½ {wanted} times as far from it, against {minimal} times."
     )
-    if abs(wanted) <= 1:
-        claim += " From 1 downwards ½ no longer repels: eigenvalues near it stay, at no projector."
+    if abs(wanted) < 1:
+        claim += " Below 1 in size ½ no longer repels: eigenvalues near it stay, at no projector."
+    elif abs(wanted) == 1:
+        claim += " At 1 in size ½ hardly repels, if at all: eigenvalues near it take many steps to leave."
     if wanted < 0:
         claim += " A negative multiplier throws them across ½, to the other projector's side."
     return _chosen(family, "multiplier_at_half", member, wanted, minimal, wanted, claim)
@@ -372,10 +375,12 @@ def _chosen(
 
 
 def _bound(found: Best, verb: str, *, up: bool) -> str:
+    """What is proved of the other members."""
     if found.bound is None:
-        return "The dual program gave no bound on the other members."
+        return "Of the other members nothing is proved: the dual program gave no bound in floating point."
     if found.bound == found.value:
-        return "None is better: the mean of any member and its mirror image is the minimal one."
+        which = f" {_PARTED}" if verb.startswith(_PARTED) else ""
+        return f"None{which} is better: the mean of such a member and its mirror image is the minimal one."
     return f"Proved, too, by a dual program: no member of the family {verb} {rounded(found.bound, up=up)}."
 
 

@@ -35,6 +35,10 @@ _PARTS = {
 }
 
 
+_MOST_WRITTEN = 10**8
+"""Digits that `corrector derive` may have to write, at most."""
+
+
 class Refused(click.ClickException):
     """A result that does not hold: one line on stderr, exit status 1."""
 
@@ -110,10 +114,17 @@ def derive(order: int, degree: int | None, style: str) -> None:
     """
     from .ansatz import derive as derive_family
     from .derivation import interpolated
+    from .plan import MOST_PLANNED
     from .typesetting import COLUMNS, as_latex, as_text, rows_of
     from .words import MAX_DEGREE, MAX_ORDER
 
     family = derive_family(order, degree)
+    numbers = (family.dimension + 1) * (family.degree + 1)
+    if numbers * family.degree > _MOST_WRITTEN:
+        raise click.UsageError(
+            f"expected a family that fills at most some megabytes of text; got order {family.order}, degree "
+            f"{family.degree}: {numbers} numbers of up to {family.degree} digits"
+        )
     written_out = family.order <= MAX_ORDER and family.degree <= MAX_DEGREE
     derivation = family.derivation() if written_out else None
     parts = derivation.parts() if derivation else interpolated(family)
@@ -125,7 +136,8 @@ def derive(order: int, degree: int | None, style: str) -> None:
         click.echo("\n    ".join(rows_of(f"g(x) = {family}", COLUMNS - 4, len)))
         free = ", ".join(family.parameters) or "none"
         click.echo(f"order {family.order}, degree {family.degree}, free parameters: {free}")
-        click.echo(f"The minimal member takes {family.minimal.products} matrix products a step.\n")
+        if family.minimal.degree <= MOST_PLANNED:
+            click.echo(f"The minimal member takes {family.minimal.products} matrix products a step.\n")
         click.echo(as_text(parts))
 
 
@@ -172,9 +184,13 @@ def best(
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def plan(order: int | None, alphas: str | None, style: str) -> None:
     """Show how a corrector is evaluated at a matrix, product by product."""
+    from rich.console import Console
+
     g = given_corrector(order, alphas)
+    with Console(stderr=True).status("Looking for the shortest plan that keeps its digits"):
+        products = g.products
     if style == "json":
-        data = {"alphas": [str(a) for a in g.alphas], "products": g.products} | g.plan.as_dict()
+        data = {"alphas": [str(a) for a in g.alphas], "products": products} | g.plan.as_dict()
         click.echo(json.dumps(data, indent=2))
     else:
         click.echo(f"g(x) = {g}\n\n{g.plan}")

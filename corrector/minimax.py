@@ -161,14 +161,14 @@ def widest_real_basin(order: int, count: int) -> Best:
 def smallest_residual(order: int, count: int, low: Fraction, high: Fraction) -> Best:
     """Return an odd member of nearly the least max |g² − g| over [low, high] and its mirror image.
 
-    For the members that send [low, high] towards 0, |g² − g| ≤ t means
+    For the members that take [low, high] below ½ and its mirror image above, |g² − g| ≤ t means
 
         (1 − √(1 + 4t))/2 ≤ g ≤ (1 − √(1 − 4t))/2
 
-    there (½ at most from t = ¼ on), linear in g; the least t is found by linear programs in which
-    the slack says how much narrower the band could be, and so the next t.  Below ¼ a member's
-    residual tells on which side of ½ it is, and a bound for all of them is proved; from ¼ on it does
-    not, and none is given.
+    on the one and 1 less than that on the other (½ at most from t = ¼ on), linear in g; the least t is
+    found by linear programs in which the slack says how much narrower the band could be, and so the
+    next t.  Below ¼ a member's residual tells on which side of ½ it is, and a bound for all of these
+    members is proved; from ¼ on it does not, and none is given.
 
     Cost: about 10 linear programs of some 300 rows, and the extremes of a polynomial of twice the degree.
     Beyond 14 coefficients of q the others are left at 0, and no bound is given.

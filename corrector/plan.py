@@ -50,7 +50,10 @@ Combination: TypeAlias = tuple[tuple[str, Fraction], ...]
 
 _KAPPA = 1e3
 _ACCEPTED = 10
-"""The round-off that a squared head may cost: κ³u at a projector of norm κ = 10³, or 32u on [0, 1]."""
+"""The round-off that a plan may cost: κ³u at a projector of norm κ = 10³, or 32u on [0, 1]."""
+
+MOST_PLANNED = 400
+"""The degree up to which a plan is looked for."""
 
 
 @dataclass(frozen=True)
@@ -207,27 +210,43 @@ class Plan:
 
 @lru_cache(maxsize=256)
 def plan(coefficients: tuple[Fraction, ...]) -> Plan:
-    """Return the plan of the fewest products found for Σ c_i xⁱ, c_0 = 0; the least round-off among equals.
+    """Return the plan of the fewest products found for Σ c_i xⁱ, c_0 = 0, that keeps its digits.
 
     Candidates are Horner's rule and squared heads on the bases I, S, R, SR, … of the polynomial
-    itself and I, R, R², … of the two polynomials A and B in A(R) + S·B(R).  A squared head is taken
-    only where it saves a product and loses no more than 10κ³u at a projector of norm κ = 10³.
+    itself and I, R, R², … of the two polynomials A and B in A(R) + S·B(R).  Of as many products the
+    least round-off wins, Horner's rule before a head.  A plan is taken only if it loses no more than
+    10κ³u at a projector of norm κ = 10³, or twice as much as the best that Horner's rule can do.
 
-    Cost: milliseconds up to degree 20, a second at most to 160; remembered for each polynomial.
+    Raises:
+        ValueError: the degree is above 400, where the search would take minutes.
+
+    Cost: milliseconds up to degree 20, seconds at most to 160; remembered for each polynomial.
 
     >>> from corrector import derive, smoothstep
     >>> derive(3, 8).member(a8="12.91").plan.products, smoothstep(3).plan.products
     (3, 4)
     """
+    if len(coefficients) - 1 > MOST_PLANNED:
+        raise ValueError(
+            f"expected degree {MOST_PLANNED} at most, to search for a plan; got degree {len(coefficients) - 1}"
+        )
     plain, heads = _candidates(coefficients)
-    fewest = min(products for products, _ in plain)
-    best = min((make(None) for products, make in plain if products == fewest), key=_loss)
-    for products, make in heads:
-        if products < best.products:
-            tuned = _tuned(make)
-            if _loss(tuned) <= _ACCEPTED:
-                best = tuned
-    return best
+    by_horner: dict[int, list[Plan]] = {}
+    for products, make in plain:
+        by_horner.setdefault(products, []).append(make(None))
+    best = {
+        products: min((_loss(p), i) for i, p in enumerate(plans)) for products, plans in by_horner.items()
+    }
+    accepted = max(_ACCEPTED, 2 * min(loss for loss, _ in best.values()))
+    for products in sorted({n for n, _ in plain + heads}):
+        if products in best and best[products][0] <= accepted:
+            return by_horner[products][best[products][1]]
+        for count, make in heads:
+            if count == products:
+                tuned = _tuned(make)
+                if _loss(tuned) <= accepted:
+                    return tuned
+    raise AssertionError("expected the plan of least round-off to be accepted; it was not")
 
 
 def fewest_hoped(coefficients: tuple[Fraction, ...]) -> int:

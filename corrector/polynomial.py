@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from numbers import Rational
+from numbers import Integral, Rational
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import evaluation
@@ -42,22 +42,28 @@ def exact(value: Any, name: str = "a coefficient") -> Fraction:
             f"got {type(value).__name__} {value!r}"
         )
     if isinstance(value, str) and _digits(value) > _MAX_DIGITS:
-        raise ValueError(f"{name} must have at most {_MAX_DIGITS} digits; got {value[:60]}")
+        raise ValueError(f"{name} must have at most {_MAX_DIGITS} digits; got {value[:60]}…")
     try:
         number = Fraction(value)
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{name} must read as a rational number such as '1/3'; got {value!r}") from None
+        shown = repr(value if len(str(value)) <= 60 else f"{str(value)[:60]}…")
+        raise ValueError(f"{name} must read as a rational number such as '1/3'; got {shown}") from None
+    longest = max(int(number.numerator).bit_length(), int(number.denominator).bit_length())
+    if longest > _MAX_BITS:
+        raise ValueError(f"{name} must have at most {_MAX_DIGITS} digits; got one of {longest * 0.30103:.0f}")
     return Fraction(int(number.numerator), int(number.denominator))  # NumPy's integers would stay in it
 
 
-_MAX_DIGITS = 4300
-"""Python's own limit on digits read from text, held also where '1e999999999' writes them."""
+_MAX_DIGITS = 4000
+"""Below Python's own limit on digits in text, 4300, so that whatever there is can be written and read."""
+
+_MAX_BITS = 13288
 
 
 def _digits(text: str) -> int:
     """How long a number that is written so is at most."""
     exponent = re.search(r"[eE]([+-]?\d+)\s*$", text[-_MAX_DIGITS:])
-    return len(text) // 2 + (abs(int(exponent[1])) if exponent else 0)
+    return max(map(len, text.split("/"))) + (abs(int(exponent[1])) if exponent else 0)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -181,8 +187,8 @@ class Polynomial:
         >>> print(Polynomial((0, 0, 3, -2)).derivative())
         6x − 6x²
         """
-        if k < 0:
-            raise ValueError(f"`k` must be at least 0; got {k}")
+        if not isinstance(k, Integral) or k < 0:
+            raise ValueError(f"`k` must be a whole number, at least 0; got {k!r}")
         falling = (c * _falling(i, k) for i, c in enumerate(self.coefficients) if i >= k)
         return Polynomial(tuple(falling))
 
@@ -294,7 +300,7 @@ class Corrector(Polynomial):
         """Return g(K), powers taken by the matrix product, over any leading batch axes.
 
         Uses K + (2K − I)·Σ ½C(2k,k) R^k, R = K − K², where g is a smoothstep, and otherwise the
-        program in S = 2K − I and R that takes the fewest products: see `plan`.
+        program in S = 2K − I and R, of the fewest products found: see `plan`.
 
         Args:
             K: an array (*batch, m, m) of any library that speaks the array API, on any device; or
@@ -317,7 +323,7 @@ class Corrector(Polynomial):
 
     @property
     def plan(self) -> Plan:
-        """How `at_matrix` evaluates g: a straight-line program of the fewest matrix products.
+        """How `at_matrix` evaluates g: a straight-line program of the fewest matrix products found.
 
         >>> print(Corrector((0, 3, -2)).plan)
         R = K − K·K
@@ -405,13 +411,19 @@ def _from_json(text: str, key: str) -> list[int | str]:
     if not isinstance(text, str):
         raise TypeError(f"expected JSON text; got {type(text).__name__}")
     try:
-        found = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        found = json.loads(text, parse_int=str, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'expected JSON such as {{"{key}": ["0", "3", "-2"]}}; got {error}') from None
     if not isinstance(found, dict) or set(found) != {key} or not isinstance(found[key], list):
         raise ValueError(f'expected JSON such as {{"{key}": ["0", "3", "-2"]}}; got {text[:60]}')
     values: list[int | str] = found[key]
     return values
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
 
 
 _MAX_DEGREE = 20_000

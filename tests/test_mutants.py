@@ -55,7 +55,7 @@ MUTANTS = [
     ("corrector/plan.py", "difference -= missing[s + i]", "difference += missing[s + i]", PLAN),
     ("corrector/plan.py", "return -(-degree // s) - 1", "return -(-degree // s)", PLAN),
     ("corrector/plan.py", 'plus=_one("K"), sign=-1)', 'plus=_one("K"))', PLAN),
-    ("corrector/plan.py", "if _loss(tuned) <= _ACCEPTED:", "if True:", PLAN),
+    ("corrector/plan.py", "if _loss(tuned) <= accepted:", "if True:", PLAN),
     (
         "corrector/plan.py",
         "((left.shift, right.part), (right.shift, left.part))",
@@ -102,7 +102,7 @@ MUTANTS = [
         CHOICE,
     ),
     ("corrector/plan.py", "                del values[name]", "                pass", PLAN),
-    ("corrector/plan.py", "best = min((make(None)", "best = max((make(None)", PLAN),
+    ("corrector/plan.py", "min((_loss(p), i) for i, p in", "max((_loss(p), i) for i, p in", PLAN),
     ("corrector/minimax.py", "all(w >= 0 for w in multipliers) and total < 0", "total < 0", CHOICE),
     ("corrector/minimax.py", "rows += [(s, 1, zero), (s, -1, s)]", "rows += [(s, 1, zero)]", CHOICE),
     (

@@ -7,6 +7,7 @@ Floor: an answer of m rational numbers costs at least making m rational numbers.
 
 from __future__ import annotations
 
+import timeit
 from fractions import Fraction
 
 import sympy
@@ -65,6 +66,17 @@ def named(order: int) -> None:
     )
 
 
+def seconds() -> None:
+    """The longest of five runs each, on this machine: ratios travel, these do not."""
+    for title, run in {
+        "derive(16, 40)": lambda: derive(16, 40),
+        "derive(64, 160)": lambda: derive(64, 160),
+        "words, order 4, degree 12": lambda: words.family(4, 12),
+        "smoothstep(64)": lambda: smoothstep(64),
+    }.items():
+        print(f"{title}: {max(timeit.repeat(run, number=1, repeat=5)):.4f} s")
+
+
 if __name__ == "__main__":
     for size in ((16, 40), (64, 160)):
         floor(*size)
@@ -73,3 +85,4 @@ if __name__ == "__main__":
     for size in ((4, 12), (8, 20)):
         routes(*size)
     named(64)
+    seconds()

@@ -177,7 +177,7 @@ def test_values_do_not_depend_on_the_route(g, x):
         (lambda: derive(1).member(a4=1), ValueError, "none, for the family has one member; got a4"),
         (lambda: derive(1, 4).member(a4=0.5), TypeError, "must be exact"),
         (lambda: derive(9).derivation(), ValueError, "up to order 8; got order 9"),
-        (lambda: Polynomial((1,)).derivative(-1), ValueError, "`k` must be at least 0"),
+        (lambda: Polynomial((1,)).derivative(-1), ValueError, "`k` must be a whole number, at least 0"),
     ],
 )
 def test_mistakes_are_named(call, error, words_of_it):

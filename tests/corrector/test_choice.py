@@ -7,10 +7,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
-from corrector import Corrector, derive, smoothstep
+from corrector import Corrector, derive, hermite, smoothstep
 from corrector.choice import CRITERIA, _least_products
 from corrector.minimax import OddMembers, reach, smallest_residual, widest_real_basin, worst_residual
 from tests.problems import members, rationals
@@ -93,9 +94,15 @@ def widest():
 
 
 @settings(max_examples=60)
-@given(a4=rationals, a5=rationals)
-def test_no_member_reaches_the_bound(widest, a4, a5):
-    assert reach(derive(1, 5).member(a4=a4 * Fraction(1, 2), a5=a5 * Fraction(1, 2))) < widest.bound
+@given(st.fractions(-1, 1), st.fractions(-1, 1), st.integers(0, 4))
+def test_no_member_reaches_the_bound(widest, odd, even, nearness):
+    """Members about the best: q larger or smaller by up to 10 %, and not quite their own mirror image."""
+    q = widest.member.alphas[4] / 16  # of s⁵ in p
+    assert OddMembers(1, 1).member([q]) == widest.member
+    g = OddMembers(1, 1).member([q * (1 + odd / 10 / 10**nearness)])
+    found = reach(g + even / 10**nearness / 100 * Corrector((1, -1)) ** 2)
+    assert found < widest.bound
+    event("reaches beyond the minimal member" if found > Fraction(1, 2) else "reaches little")
 
 
 def test_iteration_goes_where_the_reach_says(widest):
@@ -146,6 +153,40 @@ def test_worst_residuals_enclose_sampled_ones(n, low):
 def test_intervals_may_be_one_sided(low, high):
     found = smallest_residual(2, 2, Fraction(low), Fraction(high))
     assert found.bound <= found.value < worst_residual(smoothstep(2), Fraction(low), Fraction(high))
+
+
+@pytest.mark.parametrize(
+    ("order", "degree", "low", "high"),
+    [
+        (1, 5, "9/20", "23/50"),
+        (1, 7, "2/5", "9/20"),
+        (1, 8, "3/10", "9/20"),
+        (2, 8, "-1/5", "-1/10"),
+        (1, 6, 0, "1/4"),
+    ],
+)
+def test_no_member_that_parts_the_intervals_is_below_the_bound(order, degree, low, high):
+    """A linear program over the whole family, odd or not: g near 0 on the one and near 1 on the other."""
+    low, high = Fraction(low), Fraction(high)
+    family = derive(order, degree)
+    bound = float(family.best("smallest_residual", interval=(low, high)).bound)
+    x = np.linspace(float(low), float(high), 200)
+    below, above = (1 - (1 + 4 * bound) ** 0.5) / 2, (1 - (1 - 4 * bound) ** 0.5) / 2
+    rows, limits = [], []
+    for points, shift in ((x, 0.0), (1 - x, 1.0)):
+        basis = [p(points) for p in hermite.basis(order, degree)]
+        base = family.minimal(points)
+        least, most = (below, above) if shift == 0 else (1 - above, 1 - below)
+        ones = np.ones_like(points)
+        rows += [np.stack([*basis, ones], 1), np.stack([*(-b for b in basis), ones], 1)]
+        limits += [most - base, base - least]
+    objective = np.zeros(family.dimension + 1)
+    objective[-1] = -1
+    result = linprog(
+        objective, np.vstack(rows), np.concatenate(limits), bounds=[(None, None)] * len(objective)
+    )
+    assert result.success
+    assert -result.fun < 2e-3 * above  # the room that a member would leave in the band
 
 
 @pytest.mark.parametrize(("low", "high"), [("-10", "1/10"), ("-2", "-1"), ("-1", "1/10"), ("-4/5", "1/10")])
@@ -252,7 +293,9 @@ def test_numpy_integers_are_exact():
     assert type(g.value.numerator) is int
 
 
-@pytest.mark.parametrize(("multiplier", "words"), [("1/2", "no longer repels"), (-3, "across ½")])
+@pytest.mark.parametrize(
+    ("multiplier", "words"), [("1/2", "no longer repels"), (1, "hardly repels, if at all"), (-3, "across ½")]
+)
 def test_multipliers_that_do_harm_are_said_to(multiplier, words):
     assert words in derive(1, 5).best("multiplier_at_half", multiplier=multiplier).claim
 

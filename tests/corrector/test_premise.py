@@ -98,8 +98,26 @@ def test_the_verdict_is_that_of_the_sizes(splitting, order, epsilon):
     premise = negligible_words(*splitting, order, epsilon)
     failing = tuple(word for word in names(order) if largest(word, *splitting) > epsilon)
     assert premise.failing == failing
-    assert premise.holds == (not failing)
+    assert premise.holds == (not failing and premise.longer <= epsilon)
     assert premise.definition == ("D" * (order + 1) not in failing)
+
+
+@given(splittings(), st.integers(1, 2), st.integers(1, 3))
+def test_longer_words_stay_below_their_bound(splitting, order, more):
+    premise = negligible_words(*splitting, order)
+    assert all(
+        largest(word, *splitting) <= premise.longer for word in names(min(order + more, 3 * order + 1))
+    )
+
+
+def test_a_longer_word_may_be_larger():
+    """Words with two letters D are below ε here; DDD is 10⁵ times as large."""
+    D = np.array([[0, 1e6], [1e-15, 0]])
+    premise = negligible_words(np.zeros((2, 2)), D)
+    assert premise.failing == ()
+    assert not premise.holds
+    assert np.abs(D @ D @ D).max() <= premise.longer
+    assert "is not shown: longer words may reach 0.001" in str(premise)
 
 
 @given(splittings(), st.integers(1, 2))
