@@ -226,10 +226,9 @@ def plan(coefficients: tuple[Fraction, ...]) -> Plan:
     >>> derive(3, 8).member(a8="12.91").plan.products, smoothstep(3).plan.products
     (3, 4)
     """
-    if len(coefficients) - 1 > MOST_PLANNED:
-        raise ValueError(
-            f"expected degree {MOST_PLANNED} at most, to search for a plan; got degree {len(coefficients) - 1}"
-        )
+    degree = len(coefficients) - 1
+    if degree > MOST_PLANNED:
+        raise ValueError(f"expected degree {MOST_PLANNED} at most, to search for a plan; got degree {degree}")
     plain, heads = _candidates(coefficients)
     by_horner: dict[int, list[Plan]] = {}
     for products, make in plain:
