@@ -25,10 +25,20 @@ _matrix = click.argument("matrix", type=click.Path(dir_okay=False, path_type=Pat
 @click.command("fixed-points")
 @which_corrector
 @_relaxation
-@_json
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "latex", "json"]),
+    default="text",
+    show_default=True,
+    help="How to write it.",
+)
 def fixed_points(order: int | None, alphas: str | None, relaxation: str, style: str) -> None:
     """Print the fixed points of a corrector and how each attracts or repels."""
+    from corrector.typesetting import as_latex, as_text
+
     from .fixedpoint import fixed_points as find
+    from .typesetting import fixed_point_parts
 
     g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
     points = find(g, gamma)
@@ -40,25 +50,15 @@ def fixed_points(order: int | None, alphas: str | None, relaxation: str, style: 
                 "multiplicity": p.multiplicity,
                 "multiplier": [p.multiplier.real, p.multiplier.imag],
                 "kind": p.kind,
+                "largest_block": p.largest_block,
             }
             for p in points
         ]
-        click.echo(
-            json.dumps(
-                {
-                    "corrector": [str(a) for a in g.alphas],
-                    "relaxation": str(gamma),
-                    "fixed_points": rows,
-                },
-                indent=2,
-            )
-        )
+        data = {"corrector": [str(a) for a in g.alphas], "relaxation": str(gamma), "fixed_points": rows}
+        click.echo(json.dumps(data, indent=2))
         return
-    click.echo(f"g(x) = {g}, relaxation {gamma}")
-    click.echo(f"{'fixed point':>28}  {'multiplicity':>12}  {'multiplier':>24}  kind")
-    for p in points:
-        value = _number(p.value) if p.exact is None else str(p.exact)
-        click.echo(f"{value:>28}  {p.multiplicity:>12}  {_number(p.multiplier):>24}  {p.kind}")
+    parts = fixed_point_parts(g, gamma, points)
+    click.echo(as_latex(parts, standalone=True) if style == "latex" else as_text(parts))
 
 
 @click.command()
@@ -188,7 +188,3 @@ def _load(path: Path) -> Any:
             f"expected a .npy file of numbers; {path} holds something else ({error})",
             param_hint="MATRIX",
         ) from None
-
-
-def _number(z: complex) -> str:
-    return f"{z.real:.12g}" if abs(z.imag) < 1e-300 else f"{z.real:.8g}{z.imag:+.8g}i"

@@ -25,6 +25,7 @@ REACH = "tests/corrector/test_reach.py"
 CHOICE = "tests/corrector/test_choice.py"
 DERIVATION = "tests/corrector/test_derivation.py"
 FIXED = "tests/analysis/test_fixedpoint.py"
+JORDAN = "tests/analysis/test_jordan.py"
 BASIN = "tests/analysis/test_basin.py"
 VERIFY = "tests/analysis/test_verification.py"
 STRATEGY = "tests/analysis/test_strategies.py"
@@ -120,6 +121,14 @@ MUTANTS = [
     ("corrector/hermite.py", "* (n + k) / k", "* (n + k - 1) / k", ANSATZ),
     ("corrector/hermite.py", "lead = remainder[-1]", "lead = -remainder[-1]", ANSATZ),
     ("analysis/fixedpoint.py", "[1 - weight]) + weight", "[1 - weight]) - weight", FIXED),
+    ("analysis/jordan.py", "equation.taylor(point)[:block]", "equation.taylor(point)[: block - 1]", JORDAN),
+    ("analysis/jordan.py", "if p.multiplicity >= block", "if p.multiplicity > block", JORDAN),
+    ("analysis/jordan.py", "Fraction(1, math.factorial(i))", "Fraction(1, max(i, 1))", JORDAN),
+    ("analysis/jordan.py", "_ROUNDINGS = 8", "_ROUNDINGS = 1e-2", JORDAN),
+    ("analysis/matrices.py", "return not f % K.minpoly()", "return True", JORDAN),
+    ("analysis/matrices.py", "eye * (c * scale)", "eye * c", JORDAN),
+    ("analysis/blocks.py", "W = Vh[: len(N) - w]", "W = Vh[w:]", JORDAN),
+    ("analysis/blocks.py", "noise *= 1 + sigma[0] / rising[w]", "pass", JORDAN),
     ("analysis/iteration.py", "verdict[~contracts & still] = Status.STALLED", "pass", ITERATION),
     (
         "analysis/iteration.py",
