@@ -1,5 +1,9 @@
 from .basin import Basins as Basins
 from .basin import basins as basins
+from .blocks import Blocks as Blocks
+from .blocks import BlockStructure as BlockStructure
+from .blocks import RankDecision as RankDecision
+from .blocks import block_structure as block_structure
 from .certificate import Certificate as Certificate
 from .certificate import certify as certify
 from .cycles import Cycle as Cycle
@@ -15,6 +19,12 @@ from .fixedpoint import fixed_points as fixed_points
 from .iteration import Solution as Solution
 from .iteration import Status as Status
 from .iteration import iterate as iterate
+from .jordan import JordanConditions as JordanConditions
+from .jordan import admits_block as admits_block
+from .jordan import at_jordan_block as at_jordan_block
+from .jordan import is_fixed as is_fixed
+from .jordan import jordan_conditions as jordan_conditions
+from .matrices import minimal_polynomial as minimal_polynomial
 from .radius import MatrixRadius as MatrixRadius
 from .radius import Radius as Radius
 from .radius import disc_radius as disc_radius

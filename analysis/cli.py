@@ -29,12 +29,22 @@ _matrix = click.argument("matrix", type=click.Path(dir_okay=False, path_type=Pat
 @click.command("fixed-points")
 @which_corrector
 @_relaxation
-@_json
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "latex", "json"]),
+    default="text",
+    show_default=True,
+    help="How to write it.",
+)
 def fixed_points(order: int | None, alphas: str | None, relaxation: str, style: str) -> None:
     """Print the fixed points of a corrector and how each attracts or repels."""
-    from .fixedpoint import fixed_points as find
+    from corrector.typesetting import as_latex, as_text
 
-    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
+    from .fixedpoint import fixed_points as find
+    from .typesetting import fixed_point_parts
+
+    g, gamma = given_corrector(order, alphas), givendecimal("--relaxation", relaxation)
     points = find(g, gamma)
     if style == "json":
         rows = [
@@ -44,25 +54,15 @@ def fixed_points(order: int | None, alphas: str | None, relaxation: str, style: 
                 "multiplicity": p.multiplicity,
                 "multiplier": [p.multiplier.real, p.multiplier.imag],
                 "kind": p.kind,
+                "largest_block": p.largest_block,
             }
             for p in points
         ]
-        click.echo(
-            json.dumps(
-                {
-                    "corrector": [str(a) for a in g.alphas],
-                    "relaxation": str(gamma),
-                    "fixed_points": rows,
-                },
-                indent=2,
-            )
-        )
+        data = {"corrector": [str(a) for a in g.alphas], "relaxation": str(gamma), "fixed_points": rows}
+        click.echo(json.dumps(data, indent=2))
         return
-    click.echo(f"g(x) = {g}, relaxation {gamma}")
-    click.echo(f"{'fixed point':>28}  {'multiplicity':>12}  {'multiplier':>24}  kind")
-    for p in points:
-        value = _number(p.value) if p.exact is None else str(p.exact)
-        click.echo(f"{value:>28}  {p.multiplicity:>12}  {_number(p.multiplier):>24}  {p.kind}")
+    parts = fixed_point_parts(g, gamma, points)
+    click.echo(as_latex(parts, standalone=True) if style == "latex" else as_text(parts))
 
 
 @click.command()
@@ -78,8 +78,9 @@ def cycles(
     Ends with exit status 1 where a critical orbit stayed undecided, which might go to another one.
     """
     from .cycles import attracting_cycles as find
+    from .typesetting import decimal
 
-    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
+    g, gamma = given_corrector(order, alphas), givendecimal("--relaxation", relaxation)
     found = find(g, gamma)
     if style == "json":
         data = {
@@ -104,12 +105,12 @@ def cycles(
         click.echo(f"g(x) = {g}, relaxation {gamma}")
         click.echo(f"{'period':>6}  {'multiplier':>24}  {'kind':>15}  points")
         for cycle in found:
-            points = ", ".join(map(_number, cycle.points))
-            click.echo(f"{cycle.period:>6}  {_number(cycle.multiplier):>24}  {cycle.kind:>15}  {points}")
+            points = ", ".join(map(decimal, cycle.points))
+            click.echo(f"{cycle.period:>6}  {decimal(cycle.multiplier):>24}  {cycle.kind:>15}  {points}")
         if found.complete:
             click.echo("There is no other attracting cycle.")
         for u in found.undecided:
-            click.echo(f"corrector: undecided: critical point {_number(u.point)}: {u.reason}", err=True)
+            click.echo(f"corrector: undecided: critical point {decimal(u.point)}: {u.reason}", err=True)
     context.exit(0 if found.complete else 1)
 
 
@@ -164,7 +165,7 @@ def basins(
             f"expected a name ending in .png, .pdf or .svg; got {output.name}",
             param_hint="--output",
         )
-    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
+    g, gamma = given_corrector(order, alphas), givendecimal("--relaxation", relaxation)
     figure = new_figure(5.4, 4.6)
     with _progress("Following points") as progress:
         if certified:
@@ -202,8 +203,9 @@ def radius(
     On the real line, on the complex plane, and among matrices, by the norm of P.
     """
     from .radius import disc_radius, matrix_radius, real_basin
+    from .typesetting import decimal
 
-    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
+    g, gamma = given_corrector(order, alphas), givendecimal("--relaxation", relaxation)
     lines = {about: real_basin(g, about, gamma) for about in (0, 1)}
     discs = {about: disc_radius(g, about, gamma) for about in (0, 1)}
     matrices = {s: matrix_radius(g, s, gamma) for s in obliquities or (1, 2, 10)}
@@ -233,7 +235,7 @@ def radius(
     for s, m in matrices.items():
         click.echo(
             f"about a projector of norm {s:g}: radius {m.low:.12g}; "
-            f"there an eigenvalue can be {_number(m.eigenvalue)}"
+            f"there an eigenvalue can be {decimal(m.eigenvalue)}"
         )
 
 
@@ -319,7 +321,7 @@ def iterate(
     solution = run(
         _load(matrix),
         given_corrector(order, alphas),
-        float(given_number("--relaxation", relaxation)),
+        float(givendecimal("--relaxation", relaxation)),
         max_steps,
     )
     if not solution.converged:
@@ -365,7 +367,3 @@ def _load(path: Path) -> Any:
             f"expected a .npy file of numbers; {path} holds something else ({error})",
             param_hint="MATRIX",
         ) from None
-
-
-def _number(z: complex) -> str:
-    return f"{z.real:.12g}" if abs(z.imag) < 1e-300 else f"{z.real:.8g}{z.imag:+.8g}i"

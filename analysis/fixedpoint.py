@@ -36,6 +36,11 @@ class FixedPoint:
     multiplier: complex
     kind: str
 
+    @property
+    def largest_block(self) -> int:
+        """The size of the largest Jordan block at λ that g fixes: see `jordan_conditions`."""
+        return self.multiplicity
+
 
 def fixed_points(g: Corrector, relaxation: float | Fraction = 1) -> tuple[FixedPoint, ...]:
     """Return every fixed point of x ↦ x + γ(g(x) − x), by real and then imaginary part.

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 Part: TypeAlias = tuple[str, ...]
-"""A kind, and what to set: a "title", "heading" or "prose" and its string, or a "display" and several.
+"""A kind, and what to set: a "title", "heading" or "prose" and a string, a "display" or "table" and several.
 
-In the first three `$…$` marks mathematics and `` `…` `` code; a display is mathematics.
+A display is mathematics; everywhere else `$…$` marks mathematics and `` `…` `` code.  A table is its
+rows, the names of its columns first, with tabs between cells.
 """
 
 COLUMNS = 110
@@ -40,9 +41,11 @@ def as_text(parts: Iterable[Part]) -> str:
             for entry in entries:
                 rows = rows_of(entry, COLUMNS - 8, len)
                 lines += [f"{'        ' if i else '    '}{row}" for i, row in enumerate(rows)]
+        elif kind == "table":
+            lines += _columns(entries)
         else:
             blank_before, blank_after = [""] * (kind == "heading"), [""] * (kind == "title")
-            said = entries[0].replace("$", "").replace("`", "")
+            said = _plain(entries[0])
             lines += [*blank_before, *textwrap.wrap(said, COLUMNS), *blank_after]
     return "\n".join(lines)
 
@@ -62,7 +65,12 @@ def as_latex(parts: Iterable[Part], *, standalone: bool = False) -> str:
     width = PAGE_EMS if standalone else EMS
     body = [r"\begingroup\allowdisplaybreaks\sloppy"]
     for kind, *entries in parts:
-        body.append(_display(entries, width) if kind == "display" else _SET[kind] % _prose(entries[0]))
+        if kind == "display":
+            body.append(_display(entries, width))
+        elif kind == "table":
+            body += _tabulars(entries)
+        else:
+            body.append(_SET[kind] % _prose(entries[0]))
     body.append(r"\par\endgroup")
     return "\n".join([*_HEAD, *body, r"\end{document}"] if standalone else body)
 
@@ -88,6 +96,30 @@ def _continued(rows: Sequence[str]) -> str:
     return f"&{first}" + (f" \\\\*\n{indented}" if others else "")
 
 
+_ROWS = 40
+"""Of a table on one page."""
+
+
+def _tabulars(rows: Sequence[str]) -> list[str]:
+    """A table, its head again on every page."""
+    head, *others = (" & ".join(map(_prose, row.split("\t"))) + r" \\" for row in rows)
+    begin = rf"\begin{{tabular}}{{{'r' * (head.count('&') + 1)}}}"
+    pages = [others[i : i + _ROWS] for i in range(0, len(others), _ROWS)]
+    set_as = [[r"\par\noindent", begin, head, r"\hline", *page, r"\end{tabular}"] for page in pages]
+    return [line for page in set_as for line in page]
+
+
+def _columns(rows: Iterable[str]) -> list[str]:
+    """A table as text, its columns aligned to the right."""
+    cells = [[_plain(cell) for cell in row.split("\t")] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in cells]
+
+
+def _plain(said: str) -> str:
+    return said.replace("$", "").replace("`", "")
+
+
 def _prose(said: str) -> str:
     said = re.sub(r"\$(.*?)\$", lambda found: f"${tex(found[1])}$", said)
     return re.sub("`(.*?)`", lambda found: rf"\texttt{{{found[1].replace('…', '...')}}}", said)
@@ -95,6 +127,8 @@ def _prose(said: str) -> str:
 
 _SIGNS = {
     "α": r"\alpha",
+    "λ": r"\lambda",
+    "≈": r"\approx",
     "−": "-",
     "→": r"\to",
     "Σ": r"\sum",
@@ -104,7 +138,7 @@ _SIGNS = {
     ",  ": r",\quad ",
     ", ": r",\ ",
 }
-_LOW, _HIGH, _LEVEL = "₀₁₂₃₄₅₆₇₈₉", "⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789"
+_LOW, _HIGH, _LEVEL = "₀₁₂₃₄₅₆₇₈₉₍₎", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾", "0123456789()"
 _LOWERED, _RAISED = str.maketrans(_LEVEL, _LOW), str.maketrans(_LEVEL, _HIGH)
 _LEVELLED = str.maketrans(_LOW + _HIGH, _LEVEL * 2)
 
@@ -124,7 +158,10 @@ def tex(mathematics: str) -> str:
 
     >>> print(tex("DDP:  −α₃ + 2α₁₀² → 0"))
     D^{2}P:\quad -\alpha_{3} + 2\alpha_{10}^{2} \to 0
+    >>> print(tex("1.5e-09"))
+    1.5\cdot 10^{-9}
     """
+    mathematics = re.sub(r"(?<=\d)e([+-]\d+)", lambda e: rf"\cdot 10^{{{int(e[1])}}}", mathematics)
     mathematics = re.sub("D{2,}", lambda run: f"D^{{{len(run[0])}}}", mathematics)
     mathematics = re.sub(f"[{_LOW}]+", lambda low: f"_{{{low[0].translate(_LEVELLED)}}}", mathematics)
     mathematics = re.sub(f"[{_HIGH}]+", lambda high: f"^{{{high[0].translate(_LEVELLED)}}}", mathematics)

@@ -1,8 +1,11 @@
 """Named matrices with answers in closed form, and polynomials to draw; helpers of every test."""
 
+import shutil
+import subprocess
 from fractions import Fraction
 
 import numpy as np
+import pytest
 import scipy.linalg
 from hypothesis import strategies as st
 
@@ -58,6 +61,21 @@ def powers(alphas: tuple[Fraction, ...], K: np.ndarray) -> np.ndarray:
         total = total + alpha * power
         power = power @ K
     return total
+
+
+needs_pdflatex = pytest.mark.skipif(
+    shutil.which("pdflatex") is None, reason="needs pdflatex on the PATH: TeX Live or MiKTeX"
+)
+
+
+def compiled(latex, folder):
+    """The log of compiling a document, its lines unbroken."""
+    (folder / "worked.tex").write_text(latex)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "worked.tex"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-2000:]
+    assert (folder / "worked.pdf").stat().st_size > 0
+    return (folder / "worked.log").read_text(errors="replace")
 
 
 rationals = st.fractions(min_value=-4, max_value=4, max_denominator=12)

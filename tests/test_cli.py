@@ -88,7 +88,12 @@ def test_plan():
 def test_fixed_points():
     data = json.loads(corrector("fixed-points", "--alphas", "0,3,-2", "--format", "json").stdout)
     assert [p["exact"] for p in data["fixed_points"]] == ["0", "1/2", "1"]
+    assert [p["largest_block"] for p in data["fixed_points"]] == [1, 1, 1]
     assert "superattracting" in corrector("fixed-points", "--order", 3).stdout
+    lines = corrector("fixed-points", "--alphas", "1,1", "--format", "latex").stdout.splitlines()
+    assert lines[0].startswith("\\documentclass")
+    assert "$0$ & 2 & $1$ & 2 & neutral \\\\" in lines
+    assert lines[-1] == "\\end{document}"
 
 
 def test_cycles():

@@ -20,17 +20,24 @@ CERTIFICATE = "tests/analysis/test_certificate.py"
 PLAN = "tests/corrector/test_plan.py"
 ALGEBRA = "tests/corrector/test_algebra.py"
 CATALOG = "tests/corrector/test_catalog.py"
+LET_GO = PLAN + "::test_matrices_are_let_go_of_after_their_last_use"
+LOSSY = PLAN + "::test_a_head_that_would_lose_digits_is_not_taken"
 PREMISE = "tests/corrector/test_premise.py"
 REACH = "tests/corrector/test_reach.py"
 CHOICE = "tests/corrector/test_choice.py"
+DOMINATED = CHOICE + "::test_order_three_is_dominated_by_order_four_among_smoothsteps"
+REMAINDER = "tests/corrector/test_derivation.py::test_a_remainder_is_never_passed_over"
 DERIVATION = "tests/corrector/test_derivation.py"
 FIXED = "tests/analysis/test_fixedpoint.py"
 STABLE = "tests/analysis/test_stability.py"
 CYCLES = "tests/analysis/test_cycles.py"
+JORDAN = "tests/analysis/test_jordan.py"
 BASIN = "tests/analysis/test_basin.py"
 TRAPS = "tests/analysis/test_traps.py"
 ENCLOSURE = "tests/analysis/test_enclosure.py"
 RADIUS = "tests/analysis/test_radius.py"
+ATTAINED = RADIUS + "::test_matrices_nearer_converge_and_the_one_given_does_not"
+ORTHOGONAL = RADIUS + "::test_about_an_orthogonal_projector_it_is_the_disc"
 VERIFY = "tests/analysis/test_verification.py"
 STRATEGY = "tests/analysis/test_strategies.py"
 RULES = "tests/training/test_rules.py"
@@ -101,8 +108,8 @@ MUTANTS = [
         "delta = rounded(found.value, up=True)",
         CHOICE,
     ),
-    ("corrector/plan.py", "                del values[name]", "                pass", PLAN),
-    ("corrector/plan.py", "min((_loss(p), i) for i, p in", "max((_loss(p), i) for i, p in", PLAN),
+    ("corrector/plan.py", "                del values[name]", "                pass", LET_GO),
+    ("corrector/plan.py", "min((_loss(p), i) for i, p in", "max((_loss(p), i) for i, p in", LOSSY),
     ("corrector/minimax.py", "all(w >= 0 for w in multipliers) and total < 0", "total < 0", CHOICE),
     ("corrector/minimax.py", "rows += [(s, 1, zero), (s, -1, s)]", "rows += [(s, 1, zero)]", CHOICE),
     (
@@ -111,8 +118,8 @@ MUTANTS = [
         "above = _root_above(1 + 8 * t) - 1",
         CHOICE,
     ),
-    ("corrector/choice.py", "4 if degree == 7 else (degree - 1)", "(degree - 1)", CHOICE),
-    ("corrector/derivation.py", "at_zero, *p = p", "_, *p = p; at_zero = 0", DERIVATION),
+    ("corrector/choice.py", "4 if degree == 7 else (degree - 1)", "(degree - 1)", DOMINATED),
+    ("corrector/derivation.py", "at_zero, *p = p", "_, *p = p; at_zero = 0", REMAINDER),
     ("corrector/words.py", 'if u[-1] == v[0] == "P" else', "if u[-1] == v[0] else", ANSATZ),
     (
         "corrector/words.py",
@@ -125,6 +132,14 @@ MUTANTS = [
     ("corrector/hermite.py", "* (n + k) / k", "* (n + k - 1) / k", ANSATZ),
     ("corrector/hermite.py", "lead = remainder[-1]", "lead = -remainder[-1]", ANSATZ),
     ("analysis/fixedpoint.py", "[1 - weight]) + weight", "[1 - weight]) - weight", FIXED),
+    ("analysis/jordan.py", "equation.taylor(point)[:block]", "equation.taylor(point)[: block - 1]", JORDAN),
+    ("analysis/jordan.py", "if p.multiplicity >= block", "if p.multiplicity > block", JORDAN),
+    ("analysis/jordan.py", "Fraction(1, math.factorial(i))", "Fraction(1, max(i, 1))", JORDAN),
+    ("analysis/jordan.py", "_ROUNDINGS = 8", "_ROUNDINGS = 1e-2", JORDAN),
+    ("analysis/matrices.py", "return not f % K.minpoly()", "return True", JORDAN),
+    ("analysis/matrices.py", "eye * (c * scale)", "eye * c", JORDAN),
+    ("analysis/blocks.py", "W = Vh[: len(N) - w]", "W = Vh[w:]", JORDAN),
+    ("analysis/blocks.py", "noise *= 1 + sigma[0] / rising[w]", "pass", JORDAN),
     ("analysis/iteration.py", "verdict[~contracts & still] = Status.STALLED", "pass", ITERATION),
     (
         "analysis/iteration.py",
@@ -191,7 +206,7 @@ MUTANTS = [
     ("analysis/kernel.py", "+ r * (2 * m + r) < traps.level", "< traps.level", ENCLOSURE),
     ("analysis/kernel.py", "return sqrt(wide * wide + high * high) / 2", "return wide / 2", ENCLOSURE),
     ("analysis/kernel.py", "counts[label + 2] += n * n * 4**depth", "counts[label + 2] += n * n", ENCLOSURE),
-    ("analysis/kernel.py", "- 2 * (size + q) * r * r", "", RADIUS),
+    ("analysis/kernel.py", "- 2 * (size + q) * r * r", "", ORTHOGONAL),
     ("analysis/kernel.py", "return labels[side]", "return labels[0]", RADIUS),
     ("analysis/kernel.py", "a_tail, b_tail = a - a_head, b - b_head", "a_tail, b_tail = 0.0, 0.0", RADIUS),
     ("analysis/basin.py", "moved = table is not None and", "moved = table is None and", BASIN),

@@ -5,8 +5,6 @@ import importlib.util
 import json
 import pickle
 import re
-import shutil
-import subprocess
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -23,7 +21,7 @@ from sympy import QQ
 from corrector import derive, hermite, words
 from corrector.derivation import _quotient, interpolated, work
 from corrector.typesetting import COLUMNS, as_latex, as_text, rows_of, tex
-from tests.problems import rationals
+from tests.problems import compiled, needs_pdflatex, rationals
 
 ROOT = Path(__file__).parents[2]
 CASES = [(n, 2 * n + 1 + free) for n in range(1, 5) for free in (0, 1, 3)]
@@ -292,17 +290,7 @@ def test_latex_is_well_formed_and_needs_amsmath_alone(order, degree, standalone)
 PLAIN = r"\documentclass{article}\usepackage{amsmath}\begin{document}%s\end{document}"
 
 
-def compiled(latex, folder):
-    """The log of compiling a document, its lines unbroken."""
-    (folder / "worked.tex").write_text(latex)
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "worked.tex"]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout[-2000:]
-    assert (folder / "worked.pdf").stat().st_size > 0
-    return (folder / "worked.log").read_text(errors="replace")
-
-
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex on the PATH: TeX Live or MiKTeX")
+@needs_pdflatex
 @pytest.mark.parametrize(("order", "degree"), [*CASES[::2], *LONG])
 def test_latex_compiles_and_nothing_runs_off_the_page(order, degree, tmp_path):
     worked = derivation(order, degree)
@@ -311,7 +299,7 @@ def test_latex_compiles_and_nothing_runs_off_the_page(order, degree, tmp_path):
         assert not re.findall(r"Overfull \\hbox .*", log)
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex on the PATH: TeX Live or MiKTeX")
+@needs_pdflatex
 def test_latex_compiles_where_words_are_not_written_out(tmp_path):
     latex = as_latex(interpolated(derive(9, 25)), standalone=True)
     assert not re.findall(r"Overfull \\hbox .*", compiled(latex, tmp_path))
