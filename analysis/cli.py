@@ -44,7 +44,7 @@ def fixed_points(order: int | None, alphas: str | None, relaxation: str, style: 
     from .fixedpoint import fixed_points as find
     from .typesetting import fixed_point_parts
 
-    g, gamma = given_corrector(order, alphas), givendecimal("--relaxation", relaxation)
+    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
     points = find(g, gamma)
     if style == "json":
         rows = [
@@ -80,7 +80,7 @@ def cycles(
     from .cycles import attracting_cycles as find
     from .typesetting import decimal
 
-    g, gamma = given_corrector(order, alphas), givendecimal("--relaxation", relaxation)
+    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
     found = find(g, gamma)
     if style == "json":
         data = {
@@ -165,7 +165,7 @@ def basins(
             f"expected a name ending in .png, .pdf or .svg; got {output.name}",
             param_hint="--output",
         )
-    g, gamma = given_corrector(order, alphas), givendecimal("--relaxation", relaxation)
+    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
     figure = new_figure(5.4, 4.6)
     with _progress("Following points") as progress:
         if certified:
@@ -205,7 +205,7 @@ def radius(
     from .radius import disc_radius, matrix_radius, real_basin
     from .typesetting import decimal
 
-    g, gamma = given_corrector(order, alphas), givendecimal("--relaxation", relaxation)
+    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
     lines = {about: real_basin(g, about, gamma) for about in (0, 1)}
     discs = {about: disc_radius(g, about, gamma) for about in (0, 1)}
     matrices = {s: matrix_radius(g, s, gamma) for s in obliquities or (1, 2, 10)}
@@ -321,7 +321,7 @@ def iterate(
     solution = run(
         _load(matrix),
         given_corrector(order, alphas),
-        float(givendecimal("--relaxation", relaxation)),
+        float(given_number("--relaxation", relaxation)),
         max_steps,
     )
     if not solution.converged:
