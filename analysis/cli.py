@@ -38,7 +38,7 @@ _matrix = click.argument("matrix", type=click.Path(dir_okay=False, path_type=Pat
     help="How to write it.",
 )
 def fixed_points(order: int | None, alphas: str | None, relaxation: str, style: str) -> None:
-    """Print the fixed points of a corrector and how each attracts or repels."""
+    """Print a corrector's fixed points and how each attracts."""
     from corrector.typesetting import as_latex, as_text
 
     from .fixedpoint import fixed_points as find
@@ -198,9 +198,9 @@ def basins(
 def radius(
     order: int | None, alphas: str | None, relaxation: str, obliquities: tuple[float, ...], style: str
 ) -> None:
-    """Print how far from 0, 1 and a projector P everything goes there, proved.
+    """Print how far from 0, 1 and projectors all goes there.
 
-    On the real line, on the complex plane, and among matrices, by the norm of P.
+    Proved: on the real line, on the complex plane, and among matrices, by the norm of the projector.
     """
     from .radius import disc_radius, matrix_radius, real_basin
     from .typesetting import decimal
@@ -306,9 +306,9 @@ def iterate(
     relaxation: str,
     max_steps: int,
 ) -> None:
-    """Iterate a corrector on the matrix in a .npy file until it is idempotent.
+    """Iterate a corrector on a matrix until it is idempotent.
 
-    Writes the projector only if the iteration converged; else ends with exit status 1.
+    Reads a .npy file.  Writes the projector only if the iteration converged; else ends with exit status 1.
     """
     import numpy as np
 
@@ -337,7 +337,10 @@ def iterate(
 @_json
 @click.pass_context
 def certify(context: click.Context, matrix: Path, style: str) -> None:
-    """Prove that a projector lies near the matrix in a .npy file, of which rank and how near."""
+    """Prove that a projector lies near a matrix.
+
+    Reads a .npy file; says of which rank, and how near.
+    """
     from dataclasses import asdict
 
     from .certificate import certify as prove

@@ -183,7 +183,7 @@ def best(
 @which_corrector
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def plan(order: int | None, alphas: str | None, style: str) -> None:
-    """Show how a corrector is evaluated at a matrix, product by product."""
+    """Show the matrix products that evaluate a corrector."""
     from rich.console import Console
 
     g = given_corrector(order, alphas)

@@ -48,7 +48,7 @@ def demo(
     seeds: int | None,
     device: str,
 ) -> None:
-    """Derive correctors, draw their basins, train with them on real digits, and report.
+    """Derive, draw, train on real digits, and report.
 
     Compares four ways to make a denoising autoencoder idempotent (the ordinary rule, a plain
     target, the modified rule with the correctors of order 1 and 2) with reconstruction alone, the

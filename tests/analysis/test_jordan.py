@@ -323,6 +323,31 @@ def test_exact_structure_survives_a_change_of_basis(structure, seed):
     assert found.diagonalisable == all(max(s) == 1 for s in structure.values())
 
 
+@pytest.mark.parametrize("value", [0, 1])
+@pytest.mark.parametrize("n", [1, 2, 4])
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 8])
+def test_blocks_at_0_and_1_are_gone_after_the_logarithm_of_their_size(value, n, d):
+    """⌈log_{n+1} d⌉ steps of S_n, and not one fewer."""
+    g, K = smoothstep(n), exact_jordan(Fraction(value), d)
+    steps = 0
+    while not np.array_equal(K @ K, K):
+        K, steps = g.at_matrix(K), steps + 1
+    assert (n + 1) ** (steps - 1) < d <= (n + 1) ** steps
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_block_at_half_diverges_by_its_multiplier(n):
+    g, J = smoothstep(n), exact_jordan(Fraction(1, 2), 2)
+    slope = g.derivative()(Fraction(1, 2))
+    assert slope == Fraction(3, 2) or n > 1
+    for k in range(1, 6):
+        J = g.at_matrix(J)
+        assert J[0, 1] == slope**k
+        assert J[0, 0] == Fraction(1, 2)
+    half = np.diag([Fraction(1, 2)] * 3)
+    assert np.array_equal(g.at_matrix(half), half)
+
+
 def test_conjugate_eigenvalues_share_their_blocks():
     chain = np.kron(np.eye(2, dtype=int), SQUARE_ROOT) + np.eye(4, k=2, dtype=int)
     K = scipy.linalg.block_diag(chain, SQUARE_ROOT, [[1]])
