@@ -103,6 +103,11 @@ def test_the_best_network_can_be_rebuilt_from_its_file(report):
     assert head["rule"] in ("ordinary", "target", "modified")
 
 
+def interruptible():
+    """A shell starts what it puts in the background with SIGINT ignored; the tests may run there."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_leaves_nothing_behind(how, tmp_path):
     process = subprocess.Popen(
@@ -111,6 +116,7 @@ def test_an_interruption_leaves_nothing_behind(how, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=interruptible,
     )
     deadline = time.monotonic() + 60
     while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
@@ -133,6 +139,7 @@ def test_an_older_report_survives_until_the_new_one_is_whole(report, tmp_path):
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        preexec_fn=interruptible,
     )
     time.sleep(6)
     process.send_signal(signal.SIGINT)
