@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from corrector.cli import given_corrector, given_number, which_corrector
+from corrector.cli import given_corrector, given_number, how_to_write, which_corrector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,14 +29,7 @@ _matrix = click.argument("matrix", type=click.Path(dir_okay=False, path_type=Pat
 @click.command("fixed-points")
 @which_corrector
 @_relaxation
-@click.option(
-    "--format",
-    "style",
-    type=click.Choice(["text", "latex", "json"]),
-    default="text",
-    show_default=True,
-    help="How to write it.",
-)
+@how_to_write
 def fixed_points(order: int | None, alphas: str | None, relaxation: str, style: str) -> None:
     """Print a corrector's fixed points and how each attracts."""
     from corrector.typesetting import as_latex, as_text
@@ -137,14 +130,15 @@ def cycles(
     help="The picture: .png, .pdf or .svg.",
 )
 def basins(
+    *,
     order: int | None,
     alphas: str | None,
     relaxation: str,
     extent: tuple[float, float, float, float],
     resolution: int,
     max_steps: int,
-    boundary: bool,  # noqa: FBT001 - a flag of the command line
-    certified: bool,  # noqa: FBT001
+    boundary: bool,
+    certified: bool,
     device: str,
     output: Path,
 ) -> None:

@@ -70,6 +70,16 @@ def door() -> None:
     """
 
 
+how_to_write = click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "latex", "json"]),
+    default="text",
+    show_default=True,
+    help="How to write it.",
+)
+
+
 def which_corrector(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options --order and --alphas, of which a command takes one."""
     command = click.option("--order", type=int, help="The smoothstep of this order.  [default: 1]")(command)
@@ -98,14 +108,7 @@ def given_number(option: str, text: str) -> Fraction:
 @click.command()
 @click.option("--order", default=1, show_default=True, help="Near-idempotency order n, at least 1.")
 @click.option("--degree", type=int, help="Degree j of the ansatz.  [default: 2n + 1, the least]")
-@click.option(
-    "--format",
-    "style",
-    type=click.Choice(["text", "latex", "json"]),
-    default="text",
-    show_default=True,
-    help="How to write it.",
-)
+@how_to_write
 def derive(order: int, degree: int | None, style: str) -> None:
     """Derive every corrector of an order and a degree.
 

@@ -24,7 +24,7 @@ def refresh():
 
 def test_the_training_loop_runs():
     (loop,) = (code for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if ">>>" not in code)
-    exec(loop, {})  # noqa: S102 - our own README
+    exec(loop, {})
 
 
 def test_the_numbers_are_those_the_demo_wrote(refresh):

@@ -383,7 +383,7 @@ def test_values():
     assert repr(found[1]) == "Cycle(1; period 1, superattracting, multiplier 0)"
     assert repr(found) == f"Cycles({found[0]}, {found[1]}, complete)"
     half = attracting_cycles(Corrector((-1, 0, 1)), max_steps=20)
-    again = pickle.loads(pickle.dumps(half))  # noqa: S301 - our own
+    again = pickle.loads(pickle.dumps(half))
     assert again == half
     assert again.undecided == half.undecided
     assert not again.complete

@@ -103,7 +103,7 @@ def test_all_of_the_disc_goes_there_and_something_barely_beyond_does_not(g, gamm
 
 def test_a_radius_is_a_number_and_pickles():
     r = disc_radius(MCWEENY)
-    copy = pickle.loads(pickle.dumps(r))  # noqa: S301 - our own bytes
+    copy = pickle.loads(pickle.dumps(r))
     assert (copy, copy.high, copy.reached) == (r, r.high, r.reached)
     assert r + 0 == float(r)
 

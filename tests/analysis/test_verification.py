@@ -139,7 +139,7 @@ class Buffered:
         (in_place, [np.zeros(2)], "leaves its input alone"),
         (halving_in_place, [np.ones(2)], "leaves its input alone"),
         (halving_in_place, [torch.ones(2)], "leaves its input alone"),
-        (lambda x: random.random(), [0.0], "two calls differ"),  # noqa: S311 - no secret
+        (lambda x: random.random(), [0.0], "two calls differ"),
         (Remembering(), [np.ones(2)], "two calls differ"),
         (Buffered(), [np.ones(2)], r"f\(f\(x\)\) = f\(x\) is broken"),
         (nn.Dropout(), [torch.ones(50)], "two calls differ"),

@@ -73,7 +73,7 @@ def test_equality_and_hash_do_not_ask_for_the_class(g):
 @given(any_correctors, polynomials)
 def test_json_and_pickle_give_back_what_went_in(g, p):
     for value in (g, p):
-        for copy in (pickle.loads(pickle.dumps(value)), type(value).from_json(value.to_json())):  # noqa: S301
+        for copy in (pickle.loads(pickle.dumps(value)), type(value).from_json(value.to_json())):
             assert copy == value
             assert type(copy) is type(value)
     assert all(isinstance(a, str) for a in json.loads(g.to_json())["alphas"])

@@ -39,7 +39,7 @@ def test_the_best_is_a_member_and_not_worse_than_the_minimal_one(criterion, orde
         sign = -1 if smaller else 1
         assert sign * promised <= sign * g.value
         assert sign * compared >= sign * g.minimal_value
-    copy = pickle.loads(pickle.dumps(g))  # noqa: S301 - our own bytes
+    copy = pickle.loads(pickle.dumps(g))
     assert (copy, copy.claim, copy.bound) == (g, g.claim, g.bound)
     assert json.loads(json.dumps(g.as_dict()))["alphas"] == [str(a) for a in g.alphas]
 

@@ -164,7 +164,7 @@ def test_what_is_not_written_out_is_named(order, degree, said):
 @every_case
 def test_it_is_frozen_and_survives_pickling(order, degree):
     worked = derivation(order, degree)
-    for again in (pickle.loads(pickle.dumps(worked)), copy.deepcopy(worked)):  # noqa: S301 - our own
+    for again in (pickle.loads(pickle.dumps(worked)), copy.deepcopy(worked)):
         assert again == worked
         assert hash(again) == hash(worked)
         assert (str(again), again.latex(), again.as_dict()) == (str(worked), worked.latex(), worked.as_dict())

@@ -104,7 +104,7 @@ def test_what_is_printed_is_what_is_run(g):
     for line in lines[:-1]:
         name, formula = line.replace("g(K)", "G").replace("'", "_").split(" = ")
         code = formula.replace("−", "-").replace("·", "*")
-        names[name] = eval(re.sub(r"((?<![A-Z])(?<![A-Z]\d)[\d)]) ?([A-Z])", r"\1*\2", code), {}, names)  # noqa: S307
+        names[name] = eval(re.sub(r"((?<![A-Z])(?<![A-Z]\d)[\d)]) ?([A-Z])", r"\1*\2", code), {}, names)
     assert names["G"] == pytest.approx(float(g(Fraction(7, 10))), rel=1e-3, abs=1e-3)
     assert lines[-1].startswith(f"{g.products} product")
 

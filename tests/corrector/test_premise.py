@@ -258,7 +258,7 @@ def test_a_premise_reads_as_a_table_and_a_verdict():
 
 def test_a_premise_is_a_value():
     premise = negligible_words(GOLDEN_P, GOLDEN_D)
-    assert pickle.loads(pickle.dumps(premise)) == premise  # noqa: S301 - our own bytes
+    assert pickle.loads(pickle.dumps(premise)) == premise
     assert len({premise, negligible_words(GOLDEN_P, GOLDEN_D)}) == 1
     assert isinstance(premise, Premise)
     with pytest.raises(dataclasses.FrozenInstanceError):
