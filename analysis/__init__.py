@@ -2,6 +2,13 @@
 
 Builds on `corrector` and knows nothing of networks.  Arrays are NumPy arrays, torch tensors on any
 device, or whatever else speaks the array API; they come out as they went in.
+
+    fixedpoint, jordan, blocks    what a corrector leaves as it is (matrices, typesetting)
+    stability, cycles, diagram    what attracts, at which relaxation
+    basin, enclosure, radius      what goes where: sampled, and proved (traps, kernel, cuda)
+    iteration, certificate        projecting a matrix, and proving the projector
+    verification, strategies      idempotency by properties
+    plotting, figures, cli        pictures, and the console commands
 """
 
 import lazy_loader

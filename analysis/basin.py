@@ -11,19 +11,14 @@ from corrector import Corrector
 
 from .cycles import attracting_cycles
 from .fixedpoint import checked_relaxation
-from .traps import find_traps
+from .traps import ESCAPED, UNDECIDED, find_traps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from fractions import Fraction
 
-    from jaxtyping import Float, Int
+    from jaxtyping import Float, Int, Num
     from matplotlib.axes import Axes
-
-    from .traps import Traps
-
-ESCAPED = -1
-UNDECIDED = -2
 
 Extent = tuple[float, float, float, float]
 
@@ -39,7 +34,8 @@ class Labelled:
     Attributes:
         labels: int8 (rows, columns), row 0 at the bottom: the index of the attractor, or −1 where
             the point escapes to infinity, or −2 where that was not decided.
-        cycles: the points of each attracting cycle, 0 and 1 first where they attract.
+        cycles: the points of each attracting cycle that was proved (see `attracting_cycles`), 0 and 1
+            first where they attract; what goes to another, if there is one, is undecided.
         extent: (left, right, bottom, top).
         title: the map in words.
     """
@@ -70,7 +66,7 @@ class Basins(Labelled):
         wrong_half: for 0 and for 1, where they attract, the share of that area that lies on the other
             side of Re z = ½; from there iteration leads to the wrong projector.
         distances: float32 (rows, columns), where asked for: an estimate of the distance to the boundary,
-            mostly within a factor 2.
+            mostly within a factor 2.5.
     """
 
     steps: Int[np.ndarray, "rows columns"]
@@ -161,11 +157,14 @@ def basins(
     if not 1 <= max_steps < 2**16:
         raise ValueError(f"`max_steps` must lie between 1 and 65535; got {max_steps}")
     columns, rows = checked_grid(extent, resolution, 7 if distances else 3)
+    from .kernel import measure_rows
+
     label_rows = _labeller(device)
     cycles = attractors(g, gamma)
     traps = find_traps(g, gamma, cycles)
     lefts, heights = _centres(extent, columns, rows)
     labels, steps = np.empty((rows, columns), np.int8), np.empty((rows, columns), np.uint16)
+    measured = np.empty((rows, columns), np.float32) if distances else None
     left, right, bottom, top = extent
     conjugate = bottom == -top
     mirror = conjugate and traps.symmetric and left + right == 1
@@ -174,16 +173,24 @@ def basins(
     for start in range(0, down, band):
         stop = min(start + band, down)
         label_rows(traps, labels, steps, lefts[:across], heights, start, stop, max_steps)
+        if measured is not None:
+            measure_rows(traps, measured, labels, lefts[:across], heights, start, stop)
         if progress:
             progress(stop / down)
+    plain: list[np.ndarray] = [steps] if measured is None else [steps, measured]
     if mirror:
         _reflect(labels[:down].T, across, _moved(cycles, lambda z: 1 - z.conjugate()))
-        _reflect(steps[:down].T, across)
+        for array in plain:
+            _reflect(array[:down].T, across)
     _reflect(labels, down, _moved(cycles, lambda z: z.conjugate()))
-    _reflect(steps, down)
-    title = str(g) if gamma == 1 else f"{g}, γ = {relaxation}"
-    measured = _distances(traps, labels, lefts, heights) if distances else None
-    return Basins(labels, cycles, (left, right, bottom, top), title, steps, measured)
+    for array in plain:
+        _reflect(array, down)
+    return Basins(labels, cycles, (left, right, bottom, top), named(g, gamma), steps, measured)
+
+
+def named(g: Corrector, gamma: Fraction) -> str:
+    """Return the map in words."""
+    return str(g) if gamma == 1 else f"{g}, γ = {float(gamma):g}"
 
 
 def checked_map(g: Corrector, relaxation: float | Fraction) -> Fraction:
@@ -254,25 +261,12 @@ def _moved(
 
 
 def _reflect(
-    array: Int[np.ndarray, "rows columns"], done: int, table: Int[np.ndarray, " labels"] | None = None
+    array: Num[np.ndarray, "rows columns"], done: int, table: Int[np.ndarray, " labels"] | None = None
 ) -> None:
     """Fill the rows from `done` on with those before, in reverse, their labels exchanged by the table."""
     mirrored = array[: len(array) - done][::-1]
     moved = table is not None and not np.array_equal(table, np.arange(-2, len(table) - 2))
     array[done:] = table[mirrored + 2] if table is not None and moved else mirrored
-
-
-def _distances(
-    traps: Traps,
-    labels: Int[np.ndarray, "rows columns"],
-    lefts: Float[np.ndarray, " c"],
-    heights: Float[np.ndarray, " r"],
-) -> Float[np.ndarray, "rows columns"]:
-    from .kernel import measure_rows
-
-    found = np.empty(labels.shape, np.float32)
-    measure_rows(traps, found, labels, lefts, heights)
-    return found
 
 
 def shortly(z: complex) -> str:

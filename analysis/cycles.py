@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 from flint import acb, acb_poly, arb, arb_poly, ctx, fmpq, fmpq_poly
 
-from corrector.rational import as_flint
+from corrector.rational import as_flint, as_fmpq
 
 from .fixedpoint import checked_relaxation, fixed_points
 
@@ -175,7 +175,7 @@ def attracting_cycles(g: Corrector, relaxation: float | Fraction = 1, max_steps:
     if max_steps < 1:
         raise ValueError(f"`max_steps` must be at least 1; got {max_steps}")
     gamma = checked_relaxation(relaxation)
-    weight = fmpq(gamma.numerator, gamma.denominator)
+    weight = as_fmpq(gamma)
     f = weight * as_flint(g.coefficients) + fmpq_poly([0, 1 - weight])
     attracting = [p for p in fixed if p.kind in ("superattracting", "attracting")]
     search = _Search(f, max_steps)

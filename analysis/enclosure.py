@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .basin import UNDECIDED, Labelled, attractors, checked_grid, checked_map, shortly
-from .traps import find_traps
+from .basin import Labelled, attractors, checked_grid, checked_map, named, shortly
+from .traps import UNDECIDED, find_traps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,5 +121,4 @@ def enclose_basins(
     undecided, _, *inside = (int(n) for n in counts.sum(axis=0))
     inner = tuple(float(n * unit * (1 - 1e-12)) for n in inside)
     outer = tuple(float((n + undecided) * unit * (1 + 1e-12)) for n in inside)
-    title = str(g) if gamma == 1 else f"{g}, γ = {relaxation}"
-    return Enclosure(labels, cycles, (left, right, bottom, top), title, inner, outer)
+    return Enclosure(labels, cycles, (left, right, bottom, top), named(g, gamma), inner, outer)

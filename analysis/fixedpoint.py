@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from flint import acb, acb_poly, arb, ctx, fmpq, fmpq_poly
+from flint import acb, acb_poly, arb, ctx, fmpq_poly
 
 from corrector import Corrector
-from corrector.rational import as_flint, fraction
+from corrector.rational import as_flint, as_fmpq, fraction
 
 _MAX_DEGREE = 161
 """FLINT factors in one call, which no interruption reaches: here it takes a few seconds at most."""
@@ -76,7 +76,7 @@ def fixed_points(g: Corrector, relaxation: float | Fraction = 1) -> tuple[FixedP
     equation = g_exact - fmpq_poly([0, 1])
     if not equation:
         raise ValueError("expected a corrector other than the identity; got g(x) = x")
-    weight = fmpq(gamma.numerator, gamma.denominator)
+    weight = as_fmpq(gamma)
     multiplier = fmpq_poly([1 - weight]) + weight * g_exact.derivative()
     points = []
     with ctx.workprec(64 + 4 * g.degree):  # coefficients of opposite sign grow like 4^degree

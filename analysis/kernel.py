@@ -24,8 +24,7 @@ from math import exp, log, sqrt
 import numpy as np
 from numba import njit, prange
 
-ESCAPED = -1
-UNDECIDED = -2
+from .traps import ESCAPED, UNDECIDED
 
 _UNIT = 2.0**-53
 _MORE = 1 + 2.0**-44
@@ -147,9 +146,9 @@ def label_rows(traps, labels, steps, lefts, heights, start, stop, most):
 
 
 @njit(cache=True, parallel=True)
-def measure_rows(traps, distances, labels, lefts, heights):
+def measure_rows(traps, distances, labels, lefts, heights, start, stop):
     """Fill the estimated distances to the boundary of rows whose labels are known."""
-    for i in prange(len(heights)):
+    for i in prange(start, stop):
         for j in range(len(lefts)):
             distances[i, j] = distance(traps, lefts[j], heights[i], labels[i, j])
 

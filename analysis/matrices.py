@@ -12,7 +12,7 @@ from flint import fmpq, fmpq_mat, fmpq_poly, fmpz, fmpz_mat, nmod_mat, nmod_poly
 from corrector import Polynomial
 from corrector.evaluation import square
 from corrector.polynomial import exact
-from corrector.rational import from_flint
+from corrector.rational import as_fmpq, from_flint
 
 from .arrays import checked_matrix
 
@@ -97,8 +97,7 @@ def multiple_at(f: fmpq_poly, K: fmpq_mat) -> fmpz_mat:
 
 
 def _as_fmpq(entry: Any) -> fmpq:
-    number = entry if type(entry) is Fraction else exact(entry, "an entry of `K`")
-    return fmpq(number.numerator, number.denominator)
+    return as_fmpq(entry if type(entry) is Fraction else exact(entry, "an entry of `K`"))
 
 
 def _without_machine_integers(K: Any) -> Any:

@@ -12,7 +12,8 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from .basin import ESCAPED, UNDECIDED, Basins
+from .basin import Basins
+from .traps import ESCAPED, UNDECIDED
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -25,7 +25,7 @@ import numpy as np
 from flint import acb, acb_poly, arb, ctx, fmpq, fmpq_poly
 
 from corrector.evaluation import two_point
-from corrector.rational import as_flint, from_flint
+from corrector.rational import as_flint, as_fmpq, from_flint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from jaxtyping import Complex, Float, Int
 
     from corrector import Corrector
+
+ESCAPED = -1
+UNDECIDED = -2
 
 _HALF = fmpq(1, 2)
 _QUARTER = Fraction(1, 4)
@@ -125,7 +128,7 @@ def about_half(g: Corrector, gamma: Fraction) -> fmpq_poly:
     >>> about_half(MCWEENY, Fraction(1))
     (-2)*x^3 + 3/2*x
     """
-    x, weight = fmpq_poly([0, 1]), fmpq(gamma.numerator, gamma.denominator)
+    x, weight = fmpq_poly([0, 1]), as_fmpq(gamma)
     relaxed = x + weight * (as_flint(g.coefficients) - x)
     return relaxed(x + _HALF) - _HALF
 

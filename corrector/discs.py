@@ -12,11 +12,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
-from flint import acb, acb_poly, arb, ctx, fmpq, fmpq_poly
+from flint import acb, acb_poly, arb, ctx, fmpq_poly
 from scipy.optimize import minimize
 
 from .minimax import Best, OddMembers, simplest
-from .rational import as_flint
+from .rational import as_flint, as_fmpq, fraction
 from .realline import contracted
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def disc_radius(g: Polynomial, about: int = 0) -> tuple[Fraction, Fraction | Non
     f = as_flint(g.coefficients)
     if about == 1:
         f = 1 - f(fmpq_poly([1, -1]))
-    guess = Fraction(estimated_radius(np.array([float(c) for c in map(_exact, f.coeffs())]), _ANGLES))
+    guess = Fraction(estimated_radius(np.array([float(c) for c in map(fraction, f.coeffs())]), _ANGLES))
     with ctx.workprec(64 + 16 * f.degree()):
         traps = _traps(f)
         lows = (guess * (1 - slack) for slack in _SLACKS)
@@ -160,7 +160,7 @@ def _leaves(traps: Traps, radius: Fraction) -> bool:
     """Tell whether some sampled point of the circle is proved to go elsewhere than to 0."""
     f, _, near_one = traps
     for i in range(_ANGLES):
-        z = acb(_flint(radius)) * (acb(0, 1) * arb.pi() * (2 * i + 1) / (2 * _ANGLES)).exp()
+        z = acb(as_fmpq(radius)) * (acb(0, 1) * arb.pi() * (2 * i + 1) / (2 * _ANGLES)).exp()
         for _ in range(_STEPS):
             if abs(z) > 4 and _escapes(f, z):
                 return True
@@ -181,12 +181,8 @@ def _escapes(f: acb_poly, z: acb) -> bool:
 
 def _arc(radius: Fraction, start: Fraction, end: Fraction) -> acb:
     """A ball that holds the points of the circle at angles π·start … π·end."""
-    angle = arb.pi() * arb(_flint(start)).union(arb(_flint(end)))
-    return acb(_flint(radius)) * acb(angle.cos(), angle.sin())
-
-
-def _exact(c: fmpq) -> Fraction:
-    return Fraction(int(c.p), int(c.q))
+    angle = arb.pi() * arb(as_fmpq(start)).union(arb(as_fmpq(end)))
+    return acb(as_fmpq(radius)) * acb(angle.cos(), angle.sin())
 
 
 def _short(r: Fraction) -> Fraction:
@@ -195,7 +191,3 @@ def _short(r: Fraction) -> Fraction:
 
 def _float_below(r: Fraction) -> float:
     return float(r) * (1 - 1e-12)
-
-
-def _flint(c: Fraction) -> fmpq:
-    return fmpq(c.numerator, c.denominator)

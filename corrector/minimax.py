@@ -31,7 +31,7 @@ from scipy.optimize import linprog
 
 from .catalog import smoothstep
 from .polynomial import Corrector
-from .rational import as_flint, from_flint
+from .rational import as_flint, as_fmpq, from_flint
 from .realline import extremes, immediate_basin, real_roots
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class OddMembers:
 
     def member(self, q: Iterable[Fraction]) -> Corrector:
         """The corrector g(x) = (1 + p(2x − 1))/2."""
-        p = self.first + sum((_flint(c) * b for c, b in zip(q, self.basis, strict=True)), fmpq_poly([0]))
+        p = self.first + sum((as_fmpq(c) * b for c, b in zip(q, self.basis, strict=True)), fmpq_poly([0]))
         return Corrector(from_flint((1 + p(fmpq_poly([-1, 2]))) / 2)[1:])
 
     def near(self, p: fmpq_poly) -> list[Fraction]:
@@ -101,13 +101,13 @@ class OddMembers:
     def excluded(self, inequalities: list[Inequality], weights: Float[np.ndarray, " rows"]) -> bool:
         """Tell whether the heaviest inequalities prove, exactly, that no member meets them all."""
         rows = [inequalities[i] for i in np.argsort(-weights)[: self.count + 1]]
-        table = fmpq_mat([[sign * b(_flint(s)) for s, sign, _ in rows] for b in self.basis])
+        table = fmpq_mat([[sign * b(as_fmpq(s)) for s, sign, _ in rows] for b in self.basis])
         reduced, rank = table.rref()
         m = self.count
         if rank != m or any(reduced[i, i] != 1 for i in range(m)):
             return False
         multipliers = [*(-reduced[i, m] for i in range(m)), fmpq(1)]
-        constants = [sign * self.first(_flint(s)) + _flint(c) for s, sign, c in rows]
+        constants = [sign * self.first(as_fmpq(s)) + as_fmpq(c) for s, sign, c in rows]
         total = sum((w * c for w, c in zip(multipliers, constants, strict=True)), fmpq(0))
         return all(w >= 0 for w in multipliers) and total < 0
 
@@ -237,7 +237,7 @@ def _meets_half(g: Corrector, low: Fraction, below: Fraction, above: Fraction, h
     with ctx.workprec(128 + 4 * f.degree()):
         alone = not real_roots(beyond, below, half) and not real_roots(beyond, half, above)
         return (
-            beyond(_flint(below)) < 0 < beyond(_flint(above))
+            beyond(as_fmpq(below)) < 0 < beyond(as_fmpq(above))
             and alone
             and extremes(f, below, half)[0] > low
             and extremes(f, half, above)[1] < high
@@ -398,7 +398,3 @@ def _root_below(x: Fraction) -> Fraction:
 
 def _root_above(x: Fraction) -> Fraction:
     return Fraction(isqrt(int(x * 4**_ROOT_BITS)) + 1, 2**_ROOT_BITS)
-
-
-def _flint(c: Fraction) -> fmpq:
-    return fmpq(c.numerator, c.denominator)

@@ -33,10 +33,10 @@ from functools import lru_cache, partial
 from math import inf, isqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from flint import fmpq, fmpq_poly
+from flint import fmpq_poly
 
 from .evaluation import scalar_type, square, two_point
-from .rational import as_flint, fraction
+from .rational import as_flint, as_fmpq, fraction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -302,8 +302,8 @@ def _candidates(
         return [(0, lambda _: line)], []
     f = as_flint(coefficients)
     pairs = two_point(coefficients)
-    odd = fmpq_poly([0, *(_flint(b / 2) for _, b in pairs[1:])])
-    even = fmpq_poly([0, *(_flint(a + b / 2) for a, b in pairs[1:])])
+    odd = fmpq_poly([0, *(as_fmpq(b / 2) for _, b in pairs[1:])])
+    even = fmpq_poly([0, *(as_fmpq(a + b / 2) for a, b in pairs[1:])])
     by_parts = partial(_by_parts, pairs[0][1], odd, even)
     lengths = [part.degree() for part in (odd, even) if part]
     plain: list[tuple[int, Maker]] = []
@@ -413,11 +413,11 @@ class _Workshop:
             missing = f - a * Y * (Y + total)
             total += missing[2 * s + i] / (a * lead[s] ** 2 * lead[i]) * basis[i]
         rest = f - a * Y * (Y + total) - a / 4 * total**2
-        difference = _flint(rho) * basis[s]  # U − V
+        difference = as_fmpq(rho) * basis[s]  # U − V
         b = (rest + a / 4 * difference**2)[2 * s] / lead[s] ** 2
         for i in range(s - 1, 0, -1):
             missing = rest + a / 4 * difference**2 - b * Y
-            difference -= missing[s + i] / (a / 2 * _flint(rho) * lead[s] * lead[i]) * basis[i]
+            difference -= missing[s + i] / (a / 2 * as_fmpq(rho) * lead[s] * lead[i]) * basis[i]
         linear = rest + a / 4 * difference**2 - b * Y
         y = self.product("Y", _one(names[s]), _on(inner, names, basis))
         U, V = ((total + sign * difference) / 2 for sign in (1, -1))
@@ -519,10 +519,6 @@ def _on(f: fmpq_poly, names: Sequence[str], basis: Sequence[fmpq_poly]) -> Combi
         f -= c * p
         terms.append((name, fraction(c)))
     return _summed(terms[::-1])
-
-
-def _flint(c: Fraction) -> fmpq:
-    return fmpq(c.numerator, c.denominator)
 
 
 def _text(combination: Combination) -> str:

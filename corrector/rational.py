@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 def as_flint(coefficients: Iterable[Fraction]) -> fmpq_poly:
     """Return Σ c_i xⁱ as python-flint's `fmpq_poly`."""
-    return fmpq_poly([fmpq(c.numerator, c.denominator) for c in coefficients])
+    return fmpq_poly([as_fmpq(c) for c in coefficients])
+
+
+def as_fmpq(value: Fraction) -> fmpq:
+    """Return a `Fraction` as an `fmpq`."""
+    return fmpq(value.numerator, value.denominator)
 
 
 def from_flint(polynomial: fmpq_poly) -> list[Fraction]:

@@ -24,9 +24,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from flint import arb, arb_poly, ctx, fmpq, fmpq_poly
+from flint import arb, arb_poly, ctx, fmpq_poly
 
-from .rational import as_flint
+from .rational import as_flint, as_fmpq
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,7 @@ def real_roots(f: fmpq_poly, low: Fraction, high: Fraction) -> list[Bracket]:
         below, above = _bracket(root)
         if below >= high or above <= low:
             continue
-        if (below <= low and not f(_flint(low))) or (above >= high and not f(_flint(high))):
+        if (below <= low and not f(as_fmpq(low))) or (above >= high and not f(as_fmpq(high))):
             continue
         found.append((below, above))
     return sorted(found)
@@ -89,7 +89,7 @@ def real_roots(f: fmpq_poly, low: Fraction, high: Fraction) -> list[Bracket]:
 
 def extremes(f: fmpq_poly, low: Fraction, high: Fraction) -> Bracket:
     """Return rational bounds below the least and above the greatest value of f on [low, high]."""
-    points = [arb(_flint(low)), arb(_flint(high))]
+    points = [arb(as_fmpq(low)), arb(as_fmpq(high))]
     points += [_ball(root) for root in real_roots(f.derivative(), low, high)]
     values = [_bracket(arb_poly(f)(point)) for point in points]
     return min(v[0] for v in values), max(v[1] for v in values)
@@ -104,14 +104,14 @@ def _ends(f: fmpq_poly) -> Bracket | None:
         return None
     high = first_high = min(above)
     far = Fraction(-2) if not below else max(below)[0]
-    while not below and not real_roots(f - _flint(first_high[1]), far, Fraction(0)):
+    while not below and not real_roots(f - as_fmpq(first_high[1]), far, Fraction(0)):
         far *= 2
     low = first_low = max(below) if below else (far, far)
     for _ in range(_LOOKS):
         # Each end is taken on the near side, and the other end it is measured by as well.
-        inner_low = real_roots(f - _flint(high[0]), first_low[0], Fraction(0))
+        inner_low = real_roots(f - as_fmpq(high[0]), first_low[0], Fraction(0))
         new_low = max([first_low, *inner_low[-1:]]) if below or inner_low else first_low
-        inner_high = real_roots(f - _flint(new_low[1]), Fraction(0), first_high[1])
+        inner_high = real_roots(f - as_fmpq(new_low[1]), Fraction(0), first_high[1])
         new_high = min([first_high, *inner_high[:1]])
         moved = abs(new_low[1] - low[1]) + abs(new_high[0] - high[0])
         low, high = new_low, new_high
@@ -137,9 +137,9 @@ def _goes_to_zero(f: fmpq_poly, low: Fraction, high: Fraction) -> bool:
     left, right = extremes(f, low, zero), extremes(f, zero, high)
     if left[1] > high or right[0] < low:
         return False
-    if f(_flint(high)) > 0 and not real_roots(f, zero, high):
+    if f(as_fmpq(high)) > 0 and not real_roots(f, zero, high):
         return True
-    if f(_flint(low)) < 0 and not real_roots(f, low, zero):
+    if f(as_fmpq(low)) < 0 and not real_roots(f, low, zero):
         return True
     trap = contracted(f)
     for _ in range(_LOOKS):
@@ -158,7 +158,7 @@ def contracted(f: fmpq_poly) -> Fraction:
     """
     sizes = [abs(c) for c in f.coeffs()[1:]]
     bound, rho = fmpq_poly(sizes), Fraction(1)
-    while bound(_flint(rho)) >= 1:
+    while bound(as_fmpq(rho)) >= 1:
         rho = rho * 7 / 8
         rho = rho.limit_denominator(10**6) if rho > Fraction(1, 10**3) else rho
     return rho
@@ -185,8 +185,4 @@ def _exactly(ball: arb) -> Fraction:
 
 
 def _ball(bracket: Bracket) -> arb:
-    return arb(_flint(bracket[0])).union(arb(_flint(bracket[1])))
-
-
-def _flint(c: Fraction) -> fmpq:
-    return fmpq(c.numerator, c.denominator)
+    return arb(as_fmpq(bracket[0])).union(arb(as_fmpq(bracket[1])))

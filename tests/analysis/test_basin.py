@@ -11,8 +11,8 @@ from numba import cuda
 from scipy.ndimage import distance_transform_edt
 
 from analysis import basins
-from analysis.basin import ESCAPED, UNDECIDED
 from analysis.plotting import PALETTE, basin_image, boundary_image, save
+from analysis.traps import ESCAPED, UNDECIDED
 from corrector import MCWEENY, Corrector, derive, smoothstep
 from tests.problems import members
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import basins, enclose_basins
-from analysis.basin import ESCAPED, UNDECIDED
+from analysis.traps import ESCAPED, UNDECIDED
 from corrector import MCWEENY, Corrector, derive, smoothstep
 from corrector.rational import as_flint
 from tests.problems import members
