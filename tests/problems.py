@@ -78,6 +78,18 @@ def compiled(latex, folder):
     return (folder / "worked.log").read_text(errors="replace")
 
 
+def counting_products() -> tuple[type[np.ndarray], list[int]]:
+    """An array type, and the list to which each matrix product with it adds."""
+    counted: list[int] = []
+
+    class Counting(np.ndarray):
+        def __matmul__(self, other):
+            counted.append(1)
+            return np.matmul(self, other).view(Counting)
+
+    return Counting, counted
+
+
 rationals = st.fractions(min_value=-4, max_value=4, max_denominator=12)
 polynomials = st.lists(rationals, min_size=1, max_size=9).map(Polynomial)
 any_correctors = st.lists(rationals, min_size=1, max_size=9).filter(any).map(Corrector)

@@ -12,6 +12,7 @@ from analysis import fixed_points, frechet, stable_relaxations, tangent_space
 from corrector import MCWEENY, Corrector, Polynomial, smoothstep
 from tests.problems import (
     any_correctors,
+    counting_products,
     members,
     oblique,
     powers,
@@ -140,13 +141,7 @@ def test_at_a_projector_every_corrector_keeps_the_tangential_part_alone(g, P, da
 @settings(max_examples=40)
 @given(any_correctors)
 def test_frechet_takes_three_products_for_each_of_the_plan(g):
-    counted = []
-
-    class Counting(np.ndarray):
-        def __matmul__(self, other):
-            counted.append(1)
-            return np.matmul(self, other).view(Counting)
-
+    Counting, counted = counting_products()
     K, E = np.diag([0.25, 1.5]).view(Counting), np.eye(2)[::-1].view(Counting)
     frechet(g, K, E)
     assert len(counted) == 3 * g.products

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from corrector import Corrector, derive, smoothstep
 from corrector.choice import three_products
 from corrector.plan import _ACCEPTED, Plan, _candidates, _loss, plan
-from tests.problems import any_correctors, horner, members, oblique, rationals
+from tests.problems import any_correctors, counting_products, horner, members, oblique, rationals
 
 U = 2.0**-53
 
@@ -61,13 +61,7 @@ def test_order_three_in_three_products():
 
 @given(any_correctors)
 def test_a_given_residual_saves_its_product(g):
-    counted = []
-
-    class Counting(np.ndarray):
-        def __matmul__(self, other):
-            counted.append(1)
-            return np.matmul(self, other).view(Counting)
-
+    Counting, counted = counting_products()
     K = np.diag([0.25, 1.5]).view(Counting)
     whole = g.plan.at_matrix(K)
     assert len(counted) == g.products

@@ -12,6 +12,7 @@ from corrector import MCWEENY, Corrector, Polynomial, derive, smoothstep
 from tests.problems import (
     GOLDEN,
     any_correctors,
+    counting_products,
     horner,
     members,
     oblique,
@@ -133,26 +134,14 @@ def test_at_matrix_takes_batches_of_any_library(g, dtype):
 
 @pytest.mark.parametrize(("n", "most"), [(1, 2), (2, 3), (3, 4), (4, 4)])
 def test_products_a_step(n, most):
-    counted = []
-
-    class Counting(np.ndarray):
-        def __matmul__(self, other):
-            counted.append(1)
-            return np.matmul(self, other).view(Counting)
-
+    Counting, counted = counting_products()
     smoothstep(n).at_matrix(np.eye(3).view(Counting) * 0.9)
     assert len(counted) == smoothstep(n).products == most
 
 
 @given(any_correctors)
 def test_products_are_what_is_counted(g):
-    counted = []
-
-    class Counting(np.ndarray):
-        def __matmul__(self, other):
-            counted.append(1)
-            return np.matmul(self, other).view(Counting)
-
+    Counting, counted = counting_products()
     g.at_matrix(np.eye(2).view(Counting))
     assert len(counted) == g.products
 
