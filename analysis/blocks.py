@@ -40,6 +40,7 @@ from corrector import Polynomial
 from corrector.rational import from_flint
 from corrector.typesetting import subscript
 
+from .arguments import real_number
 from .arrays import in_double, unit_roundoff
 from .matrices import given_matrix, multiple_at
 from .typesetting import decimal
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
 
 _CLEAR = 1e3
 """The gap from which a rank decision counts as clear-cut."""
+
+_NOISY = 10
+"""How far above the noise it may then discard: a faint coupling is no rounding."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,11 @@ class RankDecision:
     noise: float
 
     @property
+    def clear(self) -> bool:
+        """Whether the gap is 10³ or more, and what is discarded at most ten times the noise."""
+        return self.gap >= _CLEAR and self.discarded <= _NOISY * self.noise
+
+    @property
     def gap(self) -> float:
         """kept/discarded, or kept/noise where what is discarded lies below the noise."""
         below = max(self.discarded, self.noise)
@@ -81,7 +90,7 @@ class RankDecision:
 
     def __str__(self) -> str:
         said = f"{self.nullity} of {self.size} taken for 0: {self.discarded:.1e} | {self.kept:.1e}"
-        return f"{said}, gap {self.gap:.1e}{'' if self.gap >= _CLEAR else ', not clear-cut'}"
+        return f"{said}, gap {self.gap:.1e}{'' if self.clear else ', not clear-cut'}"
 
 
 @dataclass(frozen=True)
@@ -113,9 +122,9 @@ class Blocks:
     def clear(self) -> bool:
         """Whether it is certain for an exact matrix, clear-cut for a floating one.
 
-        Clear-cut is where every gap is 10³ or more, and `isolation` ten times `spread` or more.
+        Clear-cut is where every decision is, and `isolation` is ten times `spread` or more.
         """
-        return all(d.gap >= _CLEAR for d in self.decisions) and self.isolation >= 10 * self.spread
+        return all(d.clear for d in self.decisions) and self.isolation >= 10 * self.spread
 
     def __str__(self) -> str:
         sizes = " + ".join(map(str, self.sizes))
@@ -166,9 +175,10 @@ def block_structure(
     What a floating matrix cannot show: two eigenvalues nearer than `radius` count as one, and a
     coupling that is lost in the rounding of K as none.  Behind a similarity of condition κ, about
     κ²u takes the place of 0 while couplings shrink to about 1/κ.  Of 400 structures drawn with blocks
-    of up to 3, all were found at κ = 10⁴ (of which 94 in 100 were called clear-cut), 98 in 100 at 10⁶
-    (30), and 68 in 100 at 10⁷ (19); none that was called clear-cut was wrong.  Where eigenvalues are
-    known, as 0, ½ and 1 are for the fixed matrices of 3x² − 2x³, give them.
+    of up to 3, all were found at κ = 10⁴ (of which 94 in 100 were called clear-cut), 97 in 100 at 10⁶
+    (25), and 65 in 100 at 10⁷ (13); behind an orthogonal basis couplings from 10⁻⁷ on were, and fainter
+    ones ever less.  None that was called clear-cut was wrong (`python -m tests.benchmarks.ranks`).
+    Where eigenvalues are known, as 0, ½ and 1 are for the fixed matrices of 3x² − 2x³, give them.
 
     Args:
         K: one matrix, m by m: ints and Fractions (nested lists, an object array, an integer array),
@@ -199,12 +209,21 @@ def block_structure(
         if eigenvalues is not None:
             raise ValueError("expected no `eigenvalues` for an exact matrix, whose own are exact; got some")
         return BlockStructure(_exact_blocks(K), exact=True)
+    radius = real_number(radius, "radius")
     if not 0 < radius < math.inf:
         raise ValueError(f"`radius` must be positive and finite; got {radius}")
-    known = np.array([] if eigenvalues is None else list(eigenvalues), dtype=complex)
+    known = _numbers(eigenvalues)
     if not np.isfinite(known).all() or len(np.unique(known)) < len(known):
         raise ValueError(f"`eigenvalues` must be finite and differ; got {known.tolist()}")
     return BlockStructure(_float_blocks(_on_host(K), unit_roundoff(K), known, radius), exact=False)
+
+
+def _numbers(eigenvalues: Any) -> Complex[np.ndarray, " k"]:
+    """The eigenvalues given, or raise TypeError."""
+    try:
+        return np.array([] if eigenvalues is None else [complex(z) for z in eigenvalues], dtype=complex)
+    except (TypeError, ValueError):
+        raise TypeError(f"`eigenvalues` must be numbers; got {str(eigenvalues)[:60]!r}") from None
 
 
 def _exact_blocks(K: fmpq_mat) -> tuple[Blocks, ...]:

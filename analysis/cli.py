@@ -13,6 +13,12 @@ from corrector.cli import given_corrector, given_number, how_to_write, which_cor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+_MOST_DRAWN = 8000
+"""Pixels along a side of a picture: drawing takes some 90 bytes a pixel."""
+
+_SETTLED = 1e-9
 
 _relaxation = click.option(
     "--relaxation",
@@ -74,7 +80,8 @@ def cycles(
     from .typesetting import decimal
 
     g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
-    found = find(g, gamma)
+    with _waiting("Following the critical orbits"):
+        found = find(g, gamma)
     if style == "json":
         data = {
             "corrector": [str(a) for a in g.alphas],
@@ -101,7 +108,7 @@ def cycles(
             points = ", ".join(map(decimal, cycle.points))
             click.echo(f"{cycle.period:>6}  {decimal(cycle.multiplier):>24}  {cycle.kind:>15}  {points}")
         if found.complete:
-            click.echo("There is no other attracting cycle.")
+            click.echo("There is no other attracting cycle." if found else "There is no attracting cycle.")
         for u in found.undecided:
             click.echo(f"corrector: undecided: critical point {decimal(u.point)}: {u.reason}", err=True)
     context.exit(0 if found.complete else 1)
@@ -112,11 +119,9 @@ def cycles(
 @_relaxation
 @click.option(
     "--extent",
-    nargs=4,
-    type=float,
-    default=(-1, 2, -1.5, 1.5),
+    default="-1,2,-1.5,1.5",
     show_default=True,
-    help="Left, right, bottom, top.",
+    help="Left, right, bottom, top of the picture.",
 )
 @click.option("--resolution", default=1024, show_default=True, help="Pixels along the longer side.")
 @click.option("--max-steps", default=500, show_default=True, help="Steps after which a point is undecided.")
@@ -134,7 +139,7 @@ def basins(
     order: int | None,
     alphas: str | None,
     relaxation: str,
-    extent: tuple[float, float, float, float],
+    extent: str,
     resolution: int,
     max_steps: int,
     boundary: bool,
@@ -154,33 +159,30 @@ def basins(
 
     if certified and (boundary or device != "cpu"):
         raise click.UsageError("expected --certified without --boundary and --device; got both")
-    if output.suffix not in (".png", ".pdf", ".svg"):
+    if output.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise click.BadParameter(
             f"expected a name ending in .png, .pdf or .svg; got {output.name}",
             param_hint="--output",
         )
+    if resolution > _MOST_DRAWN:
+        raise click.BadParameter(
+            f"expected at most {_MOST_DRAWN} pixels, to draw them; got {resolution}",
+            param_hint="--resolution",
+        )
     g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
+    ends: Any = [given_number("--extent", end) for end in extent.split(",")]
     figure = new_figure(5.4, 4.6)
     with _progress("Following points") as progress:
         if certified:
-            proved = enclose(g, gamma, extent, resolution, max_steps, progress=progress)
-            proved.plot(figure.add_subplot())
-            told = repr(proved)
+            proved = enclose(g, gamma, ends, resolution, max_steps, progress=progress)
+            axes, told = proved.plot(figure.add_subplot()), repr(proved)
         else:
             found = sample(
-                g,
-                gamma,
-                extent,
-                resolution,
-                max_steps,
-                distances=boundary,
-                device=device,
-                progress=progress,
+                g, gamma, ends, resolution, max_steps, distances=boundary, device=device, progress=progress
             )
-            found.plot(figure.add_subplot(), boundary=boundary)
-            told = repr(found)
-    with whole_file(output) as draft:
-        save(figure, draft)
+            axes, told = found.plot(figure.add_subplot(), boundary=boundary), repr(found)
+    with whole_file(output) as draft, _waiting("Drawing"):
+        save(figure, draft, pixels=resolution, across=axes)
     click.echo(f"{told}\nwritten to {output}")
 
 
@@ -189,25 +191,40 @@ def basins(
 @_relaxation
 @click.option("--obliquity", "obliquities", multiple=True, type=float, help="A norm of P; may be repeated.")
 @_json
+@click.pass_context
 def radius(
-    order: int | None, alphas: str | None, relaxation: str, obliquities: tuple[float, ...], style: str
+    context: click.Context,
+    order: int | None,
+    alphas: str | None,
+    relaxation: str,
+    obliquities: tuple[float, ...],
+    style: str,
 ) -> None:
     """Print how far from 0, 1 and projectors all goes there.
 
     Proved: on the real line, on the complex plane, and among matrices, by the norm of the projector.
+    Ends with exit status 1 where a radius was not found to nine digits, or a real basin not proved.
     """
     from .radius import disc_radius, matrix_radius, real_basin
     from .typesetting import decimal
 
     g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
-    lines = {about: real_basin(g, about, gamma) for about in (0, 1)}
-    discs = {about: disc_radius(g, about, gamma) for about in (0, 1)}
-    matrices = {s: matrix_radius(g, s, gamma) for s in obliquities or (1, 2, 10)}
+    lines: dict[int, tuple[float, float] | None] = {}
+    with _waiting("Proving where everything goes"):
+        discs = {about: disc_radius(g, about, gamma) for about in (0, 1)}
+        matrices = {s: matrix_radius(g, s, gamma) for s in obliquities or (1, 2, 10)}
+        for about in (0, 1):
+            try:
+                lines[about] = real_basin(g, about, gamma)
+            except ValueError:  # the only one left: not proved
+                lines[about] = None
+    settled = [r.high - r < _SETTLED for r in discs.values()]
+    settled += [m.high - m.low < _SETTLED for m in matrices.values()]
     if style == "json":
         data = {
             "corrector": [str(a) for a in g.alphas],
             "relaxation": str(gamma),
-            "real_basins": {str(about): list(ends) for about, ends in lines.items()},
+            "real_basins": {str(about): ends and list(ends) for about, ends in lines.items()},
             "discs": {str(about): [r, r.high] for about, r in discs.items()},
             "matrices": [
                 {
@@ -219,18 +236,19 @@ def radius(
             ],
         }
         click.echo(json.dumps(data, indent=2))
-        return
-    click.echo(f"g(x) = {g}, relaxation {gamma}")
-    for about in (0, 1):
-        low, high = lines[about]
-        click.echo(f"real basin of {about}: ({low:.12g}, {high:.12g})")
-    for about, r in discs.items():
-        click.echo(f"largest disc about {about}: radius {r:.13g}, and none of {r.high:.13g}")
-    for s, m in matrices.items():
-        click.echo(
-            f"about a projector of norm {s:g}: radius {m.low:.12g}; "
-            f"there an eigenvalue can be {decimal(m.eigenvalue)}"
-        )
+    else:
+        click.echo(f"g(x) = {g}, relaxation {gamma}")
+        for about, ends in lines.items():
+            said = f"({ends[0]:.12g}, {ends[1]:.12g})" if ends else "not proved"
+            click.echo(f"real basin of {about}: {said}")
+        for about, r in discs.items():
+            click.echo(f"largest disc about {about}: radius {_between(r, r.high)}")
+        for s, m in matrices.items():
+            click.echo(
+                f"about a projector of norm {s:g}: radius {_between(m.low, m.high)}, "
+                f"where a matrix can have the eigenvalue {decimal(m.eigenvalue)}"
+            )
+    context.exit(0 if all(settled) and all(lines.values()) else 1)
 
 
 @click.command()
@@ -238,7 +256,7 @@ def radius(
     "--output",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="A folder: new, empty, or made by this command.",
+    help="A folder; what it holds under other names stays.",
 )
 @click.option("--only", "chosen", multiple=True, help="A figure by name; may be repeated.")
 @click.option(
@@ -249,7 +267,7 @@ def figures(output: Path, chosen: tuple[str, ...], suffix: str) -> None:
 
     Figures 1 to 4 of the notes, 1 and 2 of the paper, and those that mend them.
     """
-    from corrector.files import whole_folder
+    from corrector.files import whole_file
 
     from .figures import FIGURES
     from .plotting import save
@@ -259,12 +277,14 @@ def figures(output: Path, chosen: tuple[str, ...], suffix: str) -> None:
         raise click.BadParameter(
             f"expected {', '.join(FIGURES)}; got {', '.join(unknown)}", param_hint="--only"
         )
-    names = chosen or tuple(FIGURES)
-    with whole_folder(output) as draft, _progress("Drawing") as progress:
+    names = tuple(dict.fromkeys(chosen)) or tuple(FIGURES)
+    output.mkdir(parents=True, exist_ok=True)
+    with _progress("Drawing") as progress:
         for i, name in enumerate(names):
-            save(FIGURES[name](), draft / f"{name}.{suffix}")
+            with whole_file(output / f"{name}.{suffix}") as draft:
+                save(FIGURES[name](), draft)
             progress((i + 1) / len(names))
-    click.echo(f"{len(names)} figures written to {output}")
+    click.echo(f"{len(names)} figure{'s' * (len(names) != 1)} written to {output}")
 
 
 @contextmanager
@@ -277,6 +297,17 @@ def _progress(title: str) -> Iterator[Callable[[float], None]]:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=1.0)
         yield lambda share: progress.update(task, completed=share)
+
+
+def _waiting(title: str) -> AbstractContextManager[Any]:
+    """Return a context that shows a spinner, where someone is looking."""
+    from rich.console import Console
+
+    return Console(stderr=True).status(title)
+
+
+def _between(low: float, high: float) -> str:
+    return f"{low:.12g}" if high - low < _SETTLED else f"between {low:.6g} and {high:.6g}"
 
 
 @click.command()
@@ -315,7 +346,7 @@ def iterate(
     solution = run(
         _load(matrix),
         given_corrector(order, alphas),
-        float(given_number("--relaxation", relaxation)),
+        given_number("--relaxation", relaxation),
         max_steps,
     )
     if not solution.converged:
@@ -359,8 +390,7 @@ def _load(path: Path) -> Any:
         raise click.BadParameter(f"expected a .npy file; {path} does not exist", param_hint="MATRIX")
     try:
         return np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError):
         raise click.BadParameter(
-            f"expected a .npy file of numbers; {path} holds something else ({error})",
-            param_hint="MATRIX",
+            f"expected a .npy file of numbers; {path} holds something else", param_hint="MATRIX"
         ) from None

@@ -38,7 +38,8 @@ from flint import acb, acb_poly, arb, arb_poly, ctx, fmpq, fmpq_poly
 
 from corrector.rational import as_flint, as_fmpq
 
-from .fixedpoint import checked_relaxation, fixed_points
+from .arguments import checked_relaxation, whole_number
+from .fixedpoint import fixed_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -156,7 +157,8 @@ def attracting_cycles(g: Corrector, relaxation: float | Fraction = 1, max_steps:
         ValueError: g is linear, γ is 0 or not finite, the degree is above 161, or max_steps below 1.
         TypeError: g is no Corrector.
 
-    Cost: 10 µs a step of an orbit; milliseconds where the orbits settle, 0.2 s for each that does not.
+    Cost: 10 µs a step of an orbit, 60 at degree 81; milliseconds where the orbits settle, and
+    `max_steps` for each that does not.
 
     References: Milnor, *Dynamics in One Complex Variable*, theorem 8.6.
 
@@ -172,8 +174,7 @@ def attracting_cycles(g: Corrector, relaxation: float | Fraction = 1, max_steps:
     fixed = fixed_points(g, relaxation)
     if g.degree < 2:
         raise ValueError(f"`g` must have at least degree 2, to have critical points; got {g}")
-    if max_steps < 1:
-        raise ValueError(f"`max_steps` must be at least 1; got {max_steps}")
+    max_steps = whole_number(max_steps, "max_steps", 1)
     gamma = checked_relaxation(relaxation)
     weight = as_fmpq(gamma)
     f = weight * as_flint(g.coefficients) + fmpq_poly([0, 1 - weight])

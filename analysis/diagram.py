@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arguments import checked_relaxation
+from .basin import named
 from .cycles import attracting_cycles
-from .fixedpoint import checked_relaxation, fixed_points
+from .fixedpoint import fixed_points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from fractions import Fraction
 
     from matplotlib.axes import Axes
 
@@ -64,7 +66,7 @@ class StabilityDiagram:
     def __repr__(self) -> str:
         low, high = float(self.relaxations[0]), float(self.relaxations[-1])
         first = min((gamma for gamma, _ in self.spurious), default=None)
-        others = "no attractor but 0 and 1" if first is None else f"others from γ = {float(first):.6g} on"
+        others = "no spurious attractor" if first is None else f"spurious ones from γ = {float(first):.6g} on"
         count = sum(not found.complete for found in self.cycles)
         undecided = f", {count} undecided" if count else ""
         span = f"{len(self.relaxations)} γ from {low:g} to {high:g}"
@@ -93,9 +95,11 @@ def stability_diagram(
 
     >>> from corrector import smoothstep
     >>> stability_diagram(smoothstep(3), [1, "1.99", "1.995"])
-    StabilityDiagram(35x⁴ − 84x⁵ + 70x⁶ − 20x⁷; 3 γ from 1 to 1.995: others from γ = 1.995 on)
+    StabilityDiagram(35x⁴ − 84x⁵ + 70x⁶ − 20x⁷; 3 γ from 1 to 1.995: spurious ones from γ = 1.995 on)
     """
     chosen: Any = np.arange(1, 201) / 100 - 0.005 if relaxations is None else relaxations
+    if isinstance(chosen, str) or not hasattr(chosen, "__iter__"):
+        raise TypeError(f"`relaxations` must be several numbers; got {str(chosen)[:40]!r}")
     gammas = tuple(sorted({checked_relaxation(gamma) for gamma in chosen}))
     if not gammas:
         raise ValueError("`relaxations` must hold at least one γ; got none")
@@ -106,7 +110,7 @@ def stability_diagram(
         if progress:
             progress((i + 1) / len(gammas))
     return StabilityDiagram(
-        str(g),
+        named(g, Fraction(1)),
         gammas,
         tuple(found),
         tuple(p.value for p in fixed),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .basin import Labelled, attractors, checked_grid, checked_map, named, shortly
+from .arguments import whole_number
+from .basin import MOST_STEPS, Labelled, attractors, checked_extent, checked_grid, checked_map, named, shortly
 from .traps import UNDECIDED, find_traps
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _BLOCKS = 64
 _DEEPEST = 12
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Enclosure(Labelled):
     """The basins of attraction of x ↦ x + γ(g(x) − x), enclosed.
 
@@ -55,7 +56,7 @@ class Enclosure(Labelled):
 
     def __repr__(self) -> str:
         areas = ", ".join(
-            f"{shortly(a)}: area {low:.5f} to {high:.5f}"
+            f"{shortly(a)}: area {low:.5g} to {high:.5g}"
             for a, low, high in zip(self.attractors, self.inner, self.outer, strict=True)
         )
         rows, columns = self.labels.shape
@@ -89,6 +90,7 @@ def enclose_basins(
         progress: is called now and then with the share that is done.
 
     Raises:
+        TypeError: an argument is of another type than said here.
         ValueError: g is linear, γ is 0, the extent is empty or reversed, or the resolution is below 1 or
             asks for more than 4 GiB.
 
@@ -99,14 +101,14 @@ def enclose_basins(
     Enclosure(3x² − 2x³; 256×256, 1.75% undecided; 0: area 0.40932 to 0.44203, 1: area 0.40932 to 0.44203)
     """
     gamma = checked_map(g, relaxation)
-    if not 0 <= depth <= _DEEPEST:
-        raise ValueError(f"`depth` must lie between 0 and {_DEEPEST}; got {depth}")
+    depth = whole_number(depth, "depth", 0, _DEEPEST)
+    max_steps = whole_number(max_steps, "max_steps", 1, MOST_STEPS)
+    left, right, bottom, top = extent = checked_extent(extent)
     columns, rows = checked_grid(extent, resolution, 1)
     from .kernel import fill_blocks
 
     cycles = attractors(g, gamma)
     traps = find_traps(g, gamma, cycles)
-    left, right, bottom, top = extent
     wide, high = (right - left) / columns, (top - bottom) / rows
     labels = np.full((rows, columns), UNDECIDED, np.int8)
     counts = np.zeros((-(-rows // _BLOCK) * -(-columns // _BLOCK), len(cycles) + 2), np.int64)

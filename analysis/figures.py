@@ -5,11 +5,12 @@ Each function returns a matplotlib figure; `FIGURES` names them by source and nu
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from corrector import MCWEENY, smoothstep
+from corrector import MCWEENY, Polynomial, smoothstep
 
 from .basin import basins
 from .diagram import stability_diagram
@@ -33,23 +34,24 @@ if TYPE_CHECKING:
 _HALF = 0.5
 
 
-def corrected_scalar() -> Figure:
+def corrected_scalar(name: str = "K") -> Figure:
     """Notes, figure 1, and paper, figure 1: K' = 3K² − 2K³ for a number K, and where iterating it leads."""
     low, high = real_basin(MCWEENY)
     x = np.linspace(-0.6, 1.6, 1101)
     with styled():
-        figure = new_figure(5.2, 4.6)
+        figure = new_figure(5.2, 5.4)
         ax = figure.add_subplot()
         for about, (left, right) in enumerate(((low, high), (1 - high, 1 - low))):
-            ax.axvspan(left, right, color=PALETTE[about], alpha=0.13, lw=0, label=f"goes to {about}")
-        ax.plot(x, x, color="#777777", lw=0.8, ls="--", label="K′ = K")
-        ax.plot(x, MCWEENY(x), color="black", lw=1.8, label=f"K′ = {_in(MCWEENY, 'K')}")
+            ax.axvspan(left, right, color=PALETTE[about], alpha=0.13, lw=0, label=f"all goes to {about}")
+        ax.plot(x, x, color="#777777", lw=0.8, ls="--", label=f"{name}′ = {name}")
+        ax.plot(x, MCWEENY(x), color="black", lw=1.8, label=f"{name}′ = {_in(MCWEENY, name)}")
         for about, start in enumerate((0.44, 0.58)):
             ax.plot(*_cobweb(start, 12), color=PALETTE[about], lw=1)
         ax.plot([0, _HALF, 1], [0, _HALF, 1], "o", color="black", ms=5)
+        ax.plot([-_HALF, 1 + _HALF], [1, 0], "s", color=PALETTE[5], ms=5, label="goes to the far one")
         ax.annotate("repels", (_HALF, _HALF), (0.62, 0.42), fontsize=8)
-        ax.set(xlabel="K", ylabel="K′", xlim=(-0.6, 1.6), ylim=(-0.6, 1.6), aspect="equal")
-        ax.legend(loc="upper left")
+        ax.set(xlabel=name, ylabel=f"{name}′", xlim=(-0.6, 1.6), ylim=(-0.6, 1.6), aspect="equal")
+        figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
@@ -70,15 +72,16 @@ def residual_scalar() -> Figure:
 
 def corrected_output() -> Figure:
     """Notes, figure 3: 3n(n(x)) − 2n(n(n(x))) for the linear network n(x) = wx."""
-    return _over_weights(lambda w: MCWEENY(w), "3n(n(x)) − 2n(n(n(x))),  n(x) = wx")
+    return _over_weights(MCWEENY, "3n(n(x)) − 2n(n(n(x))),  n(x) = wx", "corrected output")
 
 
 def correction() -> Figure:
     """Notes, figure 4: Δn = 3n(n(x)) − 2n(n(n(x))) − n(x) for the linear network n(x) = wx."""
-    return _over_weights(lambda w: MCWEENY(w) - w, "Δn = 3n(n(x)) − 2n(n(n(x))) − n(x),  n(x) = wx")
+    title = "Δn = 3n(n(x)) − 2n(n(n(x))) − n(x),  n(x) = wx"
+    return _over_weights(MCWEENY - Polynomial((0, 1)), title, "Δn")
 
 
-def _over_weights(gain: Callable[[np.ndarray], np.ndarray], title: str) -> Figure:
+def _over_weights(gain: Polynomial, title: str, name: str) -> Figure:
     """A quantity gain(w)·x over the weight w and the input x, and its sections at a few x."""
     w, x = np.linspace(-0.6, 1.6, 441), np.linspace(-2, 2, 401)
     values = gain(w)[None, :] * x[:, None]
@@ -86,14 +89,19 @@ def _over_weights(gain: Callable[[np.ndarray], np.ndarray], title: str) -> Figur
         figure = new_figure(9.2, 3.9)
         figure.suptitle(title, fontsize=11)
         left, right = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
-        signed_image(left, values, (-0.6, 1.6, -2, 2), label="value")
-        left.set(xlabel="w", ylabel="x")
+        signed_image(left, values, (-0.6, 1.6, -2, 2), label=name)
+        for root in np.unique(np.roots([float(c) for c in reversed(gain.coefficients)]).real.round(9)):
+            left.axvline(root, color="black", lw=0.8)
+        left.axhline(0, color="black", lw=0.8)
+        left.set(xlabel="w", ylabel="x", xticks=np.arange(-0.5, 1.6, 0.5))
         for k, at in enumerate((-1, 0.5, 1, 2)):
-            right.plot(w, gain(w) * at, color=PALETTE[k], label=f"x = {at:g}")
+            right.plot(w, gain(w) * at, color=PALETTE[k], label=f"x = {at:g}".replace("-", "−"))
         right.axhline(0, color="#777777", lw=0.8, ls="--")
         right.plot([0, _HALF, 1], gain(np.array([0, _HALF, 1])), "o", color="black", ms=4)
-        right.set(xlabel="w", ylabel="value", xlim=(-0.6, 1.6), ylim=(-1.5, 1.5))
-        right.legend()
+        right.set(
+            xlabel="w", ylabel=name, xlim=(-0.6, 1.6), ylim=(-1.5, 1.5), xticks=np.arange(-0.5, 1.6, 0.5)
+        )
+        figure.legend(*right.get_legend_handles_labels(), loc="outside right upper")
     return figure
 
 
@@ -135,11 +143,12 @@ def tenfold() -> Figure:
 def orders() -> Figure:
     """Basins of the orders 1 to 4: faster, not wider."""
     with styled():
-        figure = new_figure(8.6, 7.4)
+        figure = new_figure(8.6, 7.6)
         for n in range(1, 5):
             found = basins(smoothstep(n), extent=(-0.8, 1.8, -0.9, 0.9), resolution=1200)
-            ax = draw_basins(found, figure.add_subplot(2, 2, n), legend=n > 2)
-            ax.set_title(f"order {n}: area {sum(found.area):.3f}, disc {disc_radius(smoothstep(n)):.4f}")
+            ax = draw_basins(found, figure.add_subplot(2, 2, n), legend=n == 1)
+            both, r = sum(found.area), disc_radius(smoothstep(n))
+            ax.set_title(f"order {n}: area of both {both:.3f}, disc {r:.4f}")
     return figure
 
 
@@ -166,7 +175,7 @@ def relaxations() -> Figure:
 
 def obliquity() -> Figure:
     """How far from a projector matrices still converge, against its norm, for orders 1 to 4."""
-    norms = np.geomspace(1, 10, 25)
+    norms = np.concatenate([np.linspace(1, 1.6, 25), np.geomspace(1.65, 10, 20)])
     with styled():
         figure = new_figure(5.4, 3.8)
         ax = figure.add_subplot()
@@ -196,7 +205,7 @@ def _in(g: object, name: str) -> str:
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {
-    "notes-1": corrected_scalar,
+    "notes-1": partial(corrected_scalar, "A"),
     "notes-2": residual_scalar,
     "notes-3": corrected_output,
     "notes-4": correction,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flint import acb, acb_poly, arb, ctx, fmpq_poly
 
-from corrector import Corrector
 from corrector.rational import as_flint, as_fmpq, fraction
+
+from .arguments import checked_relaxation, require_corrector
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from corrector import Corrector
 
 _MAX_DEGREE = 161
 """FLINT factors in one call, which no interruption reaches: here it takes a few seconds at most."""
@@ -67,8 +72,7 @@ def fixed_points(g: Corrector, relaxation: float | Fraction = 1) -> tuple[FixedP
     1/2 1.5 repelling
     1 0.0 superattracting
     """
-    if not isinstance(g, Corrector):
-        raise TypeError(f"`g` must be a Corrector; got {type(g).__name__}")
+    require_corrector(g)
     if g.degree > _MAX_DEGREE:
         raise ValueError(f"`g` must have degree at most {_MAX_DEGREE}, to be factored; got degree {g.degree}")
     gamma = checked_relaxation(relaxation)
@@ -83,17 +87,6 @@ def fixed_points(g: Corrector, relaxation: float | Fraction = 1) -> tuple[FixedP
         for factor, multiplicity in equation.factor()[1]:
             points += _roots(fmpq_poly(factor), multiplicity, multiplier)
     return tuple(sorted(points, key=lambda p: (round(p.value.real, 12), p.value.imag)))
-
-
-def checked_relaxation(relaxation: float | Fraction) -> Fraction:
-    """Return γ as an exact number other than 0, or raise ValueError."""
-    try:
-        gamma = Fraction(relaxation)
-    except (OverflowError, ValueError):
-        gamma = Fraction(0)
-    if not gamma:
-        raise ValueError(f"`relaxation` must be finite and not 0; got {relaxation}")
-    return gamma
 
 
 def _roots(factor: fmpq_poly, multiplicity: int, multiplier: fmpq_poly) -> list[FixedPoint]:

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 import array_api_compat
 import numpy as np
 
-from corrector import MCWEENY, Corrector, Polynomial
+from corrector import MCWEENY, Polynomial
 from corrector.evaluation import two_point
 
+from .arguments import real_number, require_corrector, whole_number
 from .arrays import adjoint, checked_matrix, frobenius, norm_estimate, unit_roundoff
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 
     from jaxtyping import Bool, Float, Inexact, Int
 
+    from corrector import Corrector
     from corrector.evaluation import Array
+    from corrector.plan import Plan
 
 
 _DOUBT = 1e-3
@@ -92,7 +95,7 @@ class Solution:
 def iterate(
     K: Inexact[Array, "*batch m m"],
     g: Corrector = MCWEENY,
-    relaxation: float = 1,
+    relaxation: float | Fraction = 1,
     max_steps: int = 100,
 ) -> Solution:
     """Return the limit of K ← K + γ(g(K) − K), a projector, with the status of the iteration.
@@ -218,7 +221,8 @@ class _Run:
         half_the_digits = np.sqrt(self.unit) * scale
         still = self.moved[here] <= np.minimum(10 * self.unit * scale**3, half_the_digits)
         floored = contracts & (residual > 2 * self.allowed[here])
-        low = (residual <= 10 * self.unit * scale**4) & (residual <= half_the_digits * scale)
+        few = 10.0 if not floored.any() else max(10.0, _round_off(self.g.plan))
+        low = (residual <= few * self.unit * scale**4) & (residual <= half_the_digits * scale)
         exact = contracts & (residual <= 4 * self.unit * scale**2)
         verdict = np.full(residual.shape, "", dtype=object)
         verdict[~contracts & still] = Status.STALLED
@@ -304,20 +308,25 @@ def _residual_quotient(coefficients: tuple[Fraction, ...]) -> tuple[int, list[tu
     return order, [(abs(float(a)), abs(float(b))) for a, b in pairs[order + 1 :]]
 
 
+@lru_cache(maxsize=256)
+def _round_off(plan: Plan) -> float:
+    """A bound on the round-off of the plan over [0, 1], in units of u."""
+    return max(plan.at_number(i / 16) for i in range(17))
+
+
 def _tally(status: np.ndarray[Any, Any]) -> str:
     counts = Counter(status.flat)
     return ", ".join(f"{count} {entry.value}" for entry, count in counts.most_common())
 
 
-def _check(g: Corrector, relaxation: float, max_steps: int) -> None:
-    if not isinstance(g, Corrector):
-        raise TypeError(f"`g` must be a Corrector; got {type(g).__name__}")
+def _check(g: Corrector, relaxation: float | Fraction, max_steps: int) -> None:
+    require_corrector(g)
     if not g.order:
         raise ValueError(
             "`g` must be a corrector of order 1 or more, with g(0) = 0, g(1) = 1 and zero slope at "
             f"both; got {g}, of order {g.order}"
         )
-    if not 0 < relaxation < 2:
-        raise ValueError(f"`relaxation` must lie between 0 and 2, where 0 and 1 attract; got {relaxation}")
-    if max_steps < 0:
-        raise ValueError(f"`max_steps` must be at least 0; got {max_steps}")
+    gamma = real_number(relaxation, "relaxation")
+    if not 0 < gamma < 2:
+        raise ValueError(f"`relaxation` must lie between 0 and 2, where 0 and 1 attract; got {gamma:g}")
+    whole_number(max_steps, "max_steps", 0)

@@ -20,7 +20,7 @@ import cmath
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from numbers import Complex, Integral, Rational, Real
+from numbers import Complex, Rational, Real
 from typing import TYPE_CHECKING, Any
 
 import array_api_compat
@@ -33,7 +33,8 @@ from corrector.polynomial import exact
 from corrector.rational import as_flint, from_flint
 from corrector.typesetting import superscript, tex
 
-from .arrays import frobenius, norm_estimate, unit_roundoff
+from .arguments import require_corrector, whole_number
+from .arrays import frobenius, norm_estimate, on_host, unit_roundoff
 from .fixedpoint import FixedPoint, fixed_points
 from .matrices import annihilates, given_matrix
 from .typesetting import decimal
@@ -116,6 +117,7 @@ def jordan_conditions(g: Corrector, block: int) -> JordanConditions:
 
     Raises:
         TypeError: g is no `Corrector`.
+        TypeError: block is no whole number.
         ValueError: block is below 1, g(x) = x, so that every λ will do, or the degree is above 161.
 
     Cost: that of `fixed_points`.
@@ -128,7 +130,7 @@ def jordan_conditions(g: Corrector, block: int) -> JordanConditions:
         g'(λ) − 1 = −1 + 6λ − 6λ² = 0
     that is, at no λ: no common divisor but 1
     """
-    _require_size("block", block)
+    whole_number(block, "block", 1)
     points = fixed_points(g)
     equation = g - Polynomial((0, 1))
     polynomials = tuple(equation.derivative(i) for i in range(min(block, equation.degree + 1)))
@@ -162,8 +164,8 @@ def admits_block(g: Corrector, value: complex | Fraction | str | FixedPoint, blo
     >>> admits_block(g, 0, 2), admits_block(g, 0, 3), admits_block(Corrector((0, 3, -2)), "1/2", 2)
     (True, False, False)
     """
-    _require(Corrector, g)
-    _require_size("block", block)
+    require_corrector(g)
+    whole_number(block, "block", 1)
     point = _number(value)
     equation = g - Polynomial((0, 1))
     if isinstance(point, Fraction):
@@ -205,7 +207,7 @@ def is_fixed(g: Corrector, K: Num[Array, "m m"]) -> bool:
     >>> is_fixed(Corrector((0, 3, -2)), [[1, 1], [0, 0]]), is_fixed(Corrector((0, 3, -2)), [[1, 1], [0, 1]])
     (True, False)
     """
-    _require(Corrector, g)
+    require_corrector(g)
     K = given_matrix(K)
     if isinstance(K, fmpq_mat):
         return annihilates(as_flint(g.coefficients) - fmpq_poly([0, 1]), K)
@@ -243,8 +245,8 @@ def at_jordan_block(
      [Fraction(0, 1) Fraction(1, 2) Fraction(3, 2)]
      [Fraction(0, 1) Fraction(0, 1) Fraction(1, 2)]]
     """
-    _require(Polynomial, g)
-    _require_size("size", size)
+    require_corrector(g, Polynomial)
+    whole_number(size, "size", 1)
     point = _number(value)
     terms: list[Any] = (
         list(g.taylor(point)[:size])
@@ -274,7 +276,8 @@ def _is_fixed_up_to_roundoff(pairs: Sequence[tuple[Fraction, Fraction]], K: Num[
         value = value @ R + a * eye + b * K
         slope += abs(b) * defect**k
         slope += k * (abs(a) + abs(b) * size) * defect ** max(k - 1, 0) * (1 + 2 * size)
-    residual = float(frobenius(value))
+    largest = float(on_host(xp.max(xp.abs(value))))  # a square may be too small to store
+    residual = largest * float(frobenius(value / largest)) if largest else 0.0
     allowed = slope * _ROUNDINGS * K.shape[-1] * unit_roundoff(K) * size
     return math.isfinite(residual) and residual <= float(allowed)
 
@@ -289,16 +292,6 @@ def _number(value: Any) -> Fraction | float | complex:
     if not cmath.isfinite(number):
         raise ValueError(f"`value` must be finite; got {value}")
     return number
-
-
-def _require(kind: type[Polynomial], g: Any) -> None:
-    if not isinstance(g, kind):
-        raise TypeError(f"`g` must be a {kind.__name__}; got {type(g).__name__}")
-
-
-def _require_size(name: str, size: Any) -> None:
-    if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
-        raise ValueError(f"`{name}` must be a whole number from 1 on; got {size!r}")
 
 
 def _primes(i: int) -> str:

@@ -4,12 +4,18 @@ r"""The compiled loops: points and discs followed by w ↦ h(w), w = z − ½, t
 
 *Discs.*  The disc |w − c| ≤ r is sent by h into one whose radius follows from
 
-    |h(w) − h(c)| ≤ |h′(c)|r + M(|c| + r)r²,        M(t) = Σ ½k(k−1)|h_k|t^{k−2},
+    |h(w) − h(c)| ≤ |h′(c)|r + M r²,        M = sup of |h″/2| on the disc.
 
-and whose computed centre is off by at most 8(d + 1)u·Σ|h_k||c|^k: Horner's rule makes at most d products
-and sums of complex numbers, each off by less than 6u, and each coefficient is rounded once; h′(c)
-likewise.  Radii are enlarged by more than the rounding of the few operations on them.  Rectangles are
-covered by discs, and quartered where that proves nothing: a whole region costs one disc.
+Every polynomial here is p(w) = Σ a_k s^k + w Σ b_k s^k with s = ¼ − w², so that with t ≥ |s| and m ≥ |w|
+
+    |p(w)| ≤ N(t, m) = Σ |a_k|t^k + m Σ |b_k|t^k.
+
+Its computed value is off by at most 16(d + 1)(1 + m²)u·N(t + θ, m), θ = 1/(4(d + 1)).  For Horner's rule
+makes at most d products and sums of complex numbers, each off by less than 6u, and each coefficient is
+rounded once: 8(d + 1)u·N(t, m).  And s is off by η ≤ 4u(¼ + m²), which makes a difference of at most
+(η/θ)·N(t + θ, m), as (t + η)^k − t^k ≤ (η/θ)(t + θ)^k.  Radii are enlarged by more than the rounding of
+the few operations on them.  Rectangles are covered by discs, and quartered where that proves nothing: a
+whole region costs one disc.
 
 *Pairs.*  Where double precision runs out, centres are kept as high + low, of some 100 bits: T. J. Dekker,
 *A floating-point technique for extending the available precision*, Numer. Math. 18 (1971) 224–242.
@@ -27,6 +33,7 @@ from numba import njit, prange
 from .traps import ESCAPED, UNDECIDED
 
 _UNIT = 2.0**-53
+_FINE_UNIT = 2.0**-93
 _MORE = 1 + 2.0**-44
 _TINY = 2.0**-1000
 _SPLITTER = 2.0**27 + 1
@@ -39,7 +46,7 @@ _WIDEST = 0.5
 _FINE = 1e-6
 """The side of squares below which double precision may not do."""
 
-_CROWD = 2**14
+_CROWD = 2**12
 """The open squares at which a search is given up."""
 
 
@@ -58,18 +65,56 @@ def horner(series, x, y):
 @njit(cache=True, inline="always")
 def image(traps, x, y):
     """h(w)."""
-    if not traps.symmetric:
-        return horner(traps.terms, x, y)
-    a, b = horner(traps.terms, x * x - y * y, 2 * x * y)
-    return a * x - b * y, a * y + b * x
+    return image_from(traps, x, y, 0.25 - (x * x - y * y), -2 * x * y)
+
+
+@njit(cache=True, inline="always")
+def image_from(traps, x, y, s, t):
+    """h(w), given ¼ − w² = s + it."""
+    a, b = horner(traps.odds, s, t)
+    a, b = a * x - b * y, a * y + b * x
+    if traps.symmetric:
+        return a, b
+    c, d = horner(traps.evens, s, t)
+    return a + c, b + d
 
 
 @njit(cache=True, inline="always")
 def slope(traps, x, y):
     """h′(w)."""
-    if not traps.symmetric:
-        return horner(traps.slopes, x, y)
-    return horner(traps.slopes, x * x - y * y, 2 * x * y)
+    s, t = 0.25 - (x * x - y * y), -2 * x * y
+    a, b = horner(traps.even_slopes, s, t)
+    if traps.symmetric:
+        return a, b
+    c, d = horner(traps.odd_slopes, s, t)
+    return a + c * x - d * y, b + c * y + d * x
+
+
+@njit(cache=True, inline="always")
+def size_bound(evens, odds, t, m):
+    """N(t, m)."""
+    a = b = 0.0
+    for k in range(len(evens) - 1, -1, -1):
+        a, b = a * t + abs(evens[k]), b * t + abs(odds[k])
+    return a + m * b
+
+
+@njit(cache=True, inline="always")
+def spread(traps, x, y, r, rest, unit):
+    """The radius of a disc about h(w) as computed that holds the image of the disc |z − w| ≤ r.
+
+    w = x + iy, up to `rest`; `unit` bounds the rounding of one operation on it.
+    """
+    m = sqrt(x * x + y * y) * _MORE + rest + 2.0**-500  # squares may be too small to store
+    s, t = 0.25 - (x * x - y * y), 2 * x * y
+    near = (sqrt(s * s + t * t) + 2.0**-50 * (1 + m * m)) * _MORE + rest * (2 * m + rest)
+    wide, rounding = near + 0.25 / (traps.degree + 1), 16 * (traps.degree + 1) * (1 + m * m)
+    a, b = slope(traps, x, y)
+    steep = sqrt(a * a + b * b)
+    steep += rounding * _UNIT * size_bound(traps.even_slopes, traps.odd_slopes, wide, m)
+    bend = size_bound(traps.even_bends, traps.odd_bends, near + r * (2 * m + r), m + r)
+    off = rounding * unit * size_bound(traps.evens, traps.odds, wide, m)
+    return (r * (steep + bend * (r + 2 * rest)) + off + _TINY) * _MORE
 
 
 @njit(cache=True, inline="always")
@@ -93,12 +138,20 @@ def fate(traps, x, y, r):
 
 @njit(cache=True)
 def follow(traps, x, y, most):
-    """The label of a point, and the steps until it was sure."""
+    """The label of a point, and the steps until it was sure: `fate` at r = 0, by squares."""
+    far, near = traps.escape * traps.escape, max(traps.level, 0.0) * traps.level
     for step in range(most + 1):
-        label = fate(traps, x, y, 0.0)
-        if label != UNDECIDED:
-            return label, step
-        x, y = image(traps, x, y)
+        xx, yy = x * x, y * y
+        if xx + yy > far:
+            return ESCAPED, step
+        s, t = 0.25 - (xx - yy), -2 * x * y
+        if s * s + t * t < near:
+            return (1 if x > 0 else 0), step
+        for k in range(len(traps.radii)):
+            u, v = x - traps.centres[k].real, y - traps.centres[k].imag
+            if traps.radii[k] > 0 and u * u + v * v < traps.radii[k] * traps.radii[k]:
+                return traps.owners[k], step
+        x, y = image_from(traps, x, y, s, t)
     return UNDECIDED, most
 
 
@@ -191,58 +244,57 @@ def complex_product(p, q):
 
 
 @njit(cache=True)
-def precise_horner(series, lows, w):
-    """Σ (c_k + its low part) w^k."""
+def precise_horner(series, lows, s):
+    """Σ (c_k + its low part) s^k."""
     value = (series[-1], lows[-1], 0.0, 0.0)
     for k in range(len(series) - 2, -1, -1):
-        a, a_low, b, b_low = complex_product(value, w)
+        a, a_low, b, b_low = complex_product(value, s)
         a, a_low = added(a, a_low, series[k], lows[k])
         value = (a, a_low, b, b_low)
     return value
+
+
+@njit(cache=True)
+def precise_image(traps, w):
+    """h(w)."""
+    a, a_low, b, b_low = complex_product(w, w)
+    a, a_low = added(0.25, 0.0, -a, -a_low)
+    s = (a, a_low, -b, -b_low)
+    a, a_low, b, b_low = complex_product(w, precise_horner(traps.odds, traps.odd_lows, s))
+    if not traps.symmetric:
+        c, c_low, d, d_low = precise_horner(traps.evens, traps.even_lows, s)
+        a, a_low = added(a, a_low, c, c_low)
+        b, b_low = added(b, b_low, d, d_low)
+    return a, a_low, b, b_low
 
 
 # Discs
 
 
 @njit(cache=True)
-def enclosed(traps, x, y, r, most):
+def enclosed(traps, x, y, r, steps):
     """The label of all points of a disc, or UNDECIDED."""
-    unit = 8 * (traps.degree + 1) * _UNIT
-    for _ in range(most + 1):
+    for _ in range(steps + 1):
         label = fate(traps, x, y, r)
         if label != UNDECIDED or not r < _WIDEST:
             return label
-        m = sqrt(x * x + y * y) * _MORE
-        a, b = slope(traps, x, y)
-        bend = horner(traps.bends, m + r, 0.0)[0]
-        steep = sqrt(a * a + b * b) + 2 * unit * horner(traps.steeps, m, 0.0)[0]
-        off = unit * horner(traps.sizes, m, 0.0)[0]
-        r = (r * (steep + bend * r) + off + _TINY) * _MORE
+        r = spread(traps, x, y, r, 0.0, _UNIT)
         x, y = image(traps, x, y)
     return UNDECIDED
 
 
 @njit(cache=True)
-def enclosed_finely(traps, x, y, r, most):
+def enclosed_finely(traps, x, y, r, steps):
     """The same with the centre in pairs of doubles: for discs smaller than the rounding of doubles allows."""
-    unit = (traps.degree + 1) * 2.0**-94
     w = (x, 0.0, y, 0.0)
-    for _ in range(most + 1):
+    for _ in range(steps + 1):
         x, x_low, y, y_low = w
         rest = abs(x_low) + abs(y_low)
         label = fate(traps, x, y, r + rest)
         if label != UNDECIDED or not r < _WIDEST:
             return label
-        m = sqrt(x * x + y * y) * _MORE + rest
-        a, b = slope(traps, x, y)
-        bend = horner(traps.bends, m + r, 0.0)[0]
-        steep = sqrt(a * a + b * b) + 16 * (traps.degree + 1) * _UNIT * horner(traps.steeps, m, 0.0)[0]
-        off = unit * horner(traps.sizes, m, 0.0)[0]
-        r = (r * (steep + bend * (r + 2 * rest)) + off + _TINY) * _MORE
-        if traps.symmetric:
-            w = complex_product(w, precise_horner(traps.terms, traps.lows, complex_product(w, w)))
-        else:
-            w = precise_horner(traps.terms, traps.lows, w)
+        r = spread(traps, x, y, r, rest, _FINE_UNIT)
+        w = precise_image(traps, w)
     return UNDECIDED
 
 
@@ -365,7 +417,7 @@ def held(traps, side, depth, most, oblique, about, labels, rho, lost):
             if label == UNDECIDED and side < _FINE:
                 label = enclosed_finely(traps, x, y, r, most)
             want = wanted(labels, oblique, about, x)
-            if label == want and side < abs(x) + abs(y):
+            if label == want and (oblique < 0 or side < abs(x) + abs(y)):
                 continue
             if farness(oblique, about, x, y) * _MORE <= rho:
                 if label == UNDECIDED:

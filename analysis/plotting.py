@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from .basin import Basins
 from .traps import ESCAPED, UNDECIDED
@@ -39,6 +40,7 @@ STYLE: Any = {
     "figure.dpi": 150,
     "font.size": 9,
     "legend.frameon": False,
+    "pdf.fonttype": 42,
     "savefig.dpi": 150,
     "svg.hashsalt": "corrector",
 }
@@ -74,12 +76,21 @@ def draw_basins(basins: Labelled, ax: Axes | None = None, *, legend: bool = True
                 ax.plot(z.real, z.imag, "o", ms=5, mec="white", color=colour)
         if (basins.labels == UNDECIDED).any():
             names.append(("#000000", "undecided"))
-        left, right, bottom, top = basins.extent
-        ax.set(xlim=(left, right), ylim=(bottom, top))
+        _frame(ax, basins)
         if legend:
             handles = [Patch(facecolor=c, edgecolor="#888888", label=name) for c, name in names]
-            ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+            paler = "paler: after more steps" if isinstance(basins, Basins) else None
+            ax.figure.legend(handles=handles, loc="outside lower center", ncols=3, title=paler)
     return ax
+
+
+def _frame(ax: Axes, basins: Labelled) -> None:
+    """Set the limits, and as many ticks as a picture of this shape has room for."""
+    left, right, bottom, top = basins.extent
+    ax.set(xlim=(left, right), ylim=(bottom, top))
+    wide, high = right - left, top - bottom
+    for axis, length in ((ax.xaxis, wide), (ax.yaxis, high)):
+        axis.set_major_locator(MaxNLocator(nbins=max(round(6 * length / max(wide, high)), 1)))
 
 
 def draw_boundary(basins: Basins, ax: Axes | None = None) -> Axes:
@@ -97,6 +108,7 @@ def draw_boundary(basins: Basins, ax: Axes | None = None) -> Axes:
             vmax=1,
         )
         ax.set(xlabel="Re z", ylabel="Im z", title=f"{basins.title}: boundary of the basins", aspect="equal")
+        _frame(ax, basins)
     return ax
 
 
@@ -112,11 +124,23 @@ def boundary_image(basins: Basins) -> np.ndarray[Any, Any]:
     return grey
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure in the format that the suffix names, undated: the same figure, the same file."""
+def save(figure: Figure, path: Path, pixels: int = 0, across: Axes | None = None) -> None:
+    """Write a figure in the format that the suffix names, undated: the same figure, the same file.
+
+    Args:
+        figure: what to write.
+        path: where to.
+        pixels: so many, at least, along the longer side of these axes, where it is a raster.
+        across: the axes.
+    """
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with styled():
-        figure.savefig(path, metadata=undated.get(path.suffix))
+        dpi = mpl.rcParams["savefig.dpi"]
+        if across is not None:
+            figure.draw_without_rendering()
+            shown = across.get_window_extent()
+            dpi = max(dpi, figure.dpi * pixels / max(shown.width, shown.height))
+        figure.savefig(path, dpi=dpi, metadata=undated.get(path.suffix.lower()))
 
 
 def basin_image(basins: Labelled) -> np.ndarray[Any, Any]:
@@ -140,17 +164,19 @@ def draw_stability(diagram: StabilityDiagram, axes: tuple[Axes, Axes] | None = N
         above, below = new_figure(5.4, 5.4).subplots(2, 1, sharex=True) if axes is None else axes
         gammas = np.array([float(gamma) for gamma in diagram.relaxations])
         colours: dict[complex, str] = {0: PALETTE[0], 1: PALETTE[1], 0.5: PALETTE[2]}
-        for z, slope in zip(diagram.fixed, diagram.slopes, strict=True):
-            above.plot(
-                gammas,
-                np.abs(1 - gammas + gammas * slope),
-                color=colours.get(z, "#bbbbbb"),
-                label=f"{z.real:g}" if z in colours else None,
-                ls="--" if z == 1 else "-",
-            )
+        curves = {
+            z: np.abs(1 - gammas + gammas * slope)
+            for z, slope in zip(diagram.fixed, diagram.slopes, strict=True)
+        }
+        top = 1.5 * max(float(curves[z].max()) for z in (0, 0.5, 1) if z in curves)
+        for z, sizes in curves.items():
+            if z in colours or sizes.min() < top:
+                style = "--" if z == 1 else "-"
+                label = f"{z.real:g}" if z in colours else None
+                above.plot(gammas, sizes, color=colours.get(z, "#bbbbbb"), label=label, ls=style)
         above.axhline(1, color="#777777", lw=0.8, ls=":")
-        above.set(ylabel="|multiplier|", ylim=(0, 2.2))
-        above.legend(title="fixed point", loc="upper left")
+        above.set(ylabel="|multiplier|", ylim=(0, top))
+        above.legend(title="fixed point", loc="upper left", ncols=2)
         for gamma, found in zip(gammas, diagram.cycles, strict=True):
             for cycle in found:
                 right = cycle.points in ((0,), (1,))
@@ -171,8 +197,7 @@ def draw_stability(diagram: StabilityDiagram, axes: tuple[Axes, Axes] | None = N
 def signed_image(
     ax: Axes, values: np.ndarray[Any, Any], extent: tuple[float, float, float, float], label: str
 ) -> None:
-    """Draw a quantity that may be negative, white at 0, with the lines where it is 0."""
-    left, right, bottom, top = extent
+    """Draw a quantity that may be negative, white at 0."""
     most = float(np.quantile(np.abs(values), 0.98))
     shown = ax.imshow(
         values,
@@ -183,15 +208,6 @@ def signed_image(
         vmin=-most,
         vmax=most,
         interpolation="bilinear",
-    )
-    rows, columns = values.shape
-    ax.contour(
-        np.linspace(left, right, columns),
-        np.linspace(bottom, top, rows),
-        values,
-        [0],
-        colors="black",
-        linewidths=0.8,
     )
     bar = ax.figure.colorbar(shown, ax=ax, extend="both")
     bar.set_label(label)

@@ -26,16 +26,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import array_api_compat
 import numpy as np
 
-from corrector import Corrector
 from corrector.evaluation import scalar_type, square
 
+from .arguments import checked_relaxation, require_corrector
 from .arrays import checked_matrix
-from .fixedpoint import checked_relaxation
 from .verification import assert_idempotent
 
 if TYPE_CHECKING:
     from jaxtyping import Num
 
+    from corrector import Corrector
     from corrector.evaluation import Array
 
 
@@ -62,13 +62,13 @@ def stable_relaxations(g: Corrector, about: Literal[0, 1, "both"] = 0) -> tuple[
     References: Jensen and Vicary, section 2.2, which says 0 ≤ γ < 1: but γ = 0 is the identity,
     which attracts nothing, at γ = 1 the two are superattracting, and from there to 2 they attract.
 
-    >>> from corrector import MCWEENY
+    >>> from corrector import MCWEENY, Corrector
     >>> stable_relaxations(MCWEENY)
     (Fraction(0, 1), Fraction(2, 1))
     >>> stable_relaxations(Corrector((3, -2)), about=1)  # g'(1) = −1
     (Fraction(0, 1), Fraction(1, 1))
     """
-    _require_corrector(g)
+    require_corrector(g)
     if about not in (0, 1, "both"):
         raise ValueError(f"`about` must be 0, 1 or 'both'; got {about!r}")
     ranges = [_stable(g, point) for point in ((0, 1) if about == "both" else (about,))]
@@ -119,7 +119,7 @@ def frechet(
     >>> frechet(MCWEENY, [[1, 0], [0, 0]], [[5, 2], [3, 7]]).tolist()  # of E the tangential part stays
     [[Fraction(0, 1), Fraction(2, 1)], [Fraction(3, 1), Fraction(0, 1)]]
     """
-    _require_corrector(g)
+    require_corrector(g)
     K = square(K)
     E = _direction(K, E)
     return g.plan.over(_Dual(K, E), _Dual.__matmul__, scalar_type(K)).slope
@@ -212,7 +212,7 @@ class TangentSpace:
         >>> tangent_space([[1, 0, 0], [0, 0, 0], [0, 0, 0]]).spectrum(MCWEENY, 0.5)
         {Fraction(1, 1): 4, Fraction(1, 2): 5}
         """
-        _require_corrector(g)
+        require_corrector(g)
         gamma = checked_relaxation(relaxation)
         if g.order is None:
             raise ValueError(f"`g` must fix 0 and 1; got {g}, which sends 1 to {g(Fraction(1))}")
@@ -275,8 +275,3 @@ def _direction(K: Array, E: Any) -> Array:
         raise TypeError(f"`E` must have the dtype of the matrix, {K.dtype}; got {E.dtype}")
     xp = array_api_compat.array_namespace(K, E)
     return E + xp.zeros_like(K)
-
-
-def _require_corrector(g: Any) -> None:
-    if not isinstance(g, Corrector):
-        raise TypeError(f"`g` must be a Corrector; got {type(g).__name__}")

@@ -1,8 +1,14 @@
 r"""Where the fate of a point is sure: sets that a map sends into themselves, and the far plane.
 
-The relaxed map f(z) = z + γ(g(z) − z) is written about ½, h(w) = f(½ + w) − ½ with w = z − ½, where
-the coefficients of a corrector cancel least and, for g(1 − x) = 1 − g(x), the even ones vanish.
-Three kinds of sets are derived from those coefficients, each with a proof in exact or ball arithmetic.
+The relaxed map f(z) = z + γ(g(z) − z) is written about ½, h(w) = f(½ + w) − ½ with w = z − ½, and there
+in the two-point form (see `corrector.evaluation`)
+
+    h(w) = A(s) + wB(s),        s = z − z² = ¼ − w²,
+
+with A = 0 where g(1 − x) = 1 − g(x).  For a smoothstep B(s) = Σ C(2k,k)s^k, and |s| ≤ ¼ on its basins, so
+that nothing cancels; powers of w lose 3ⁿ there.
+
+Three kinds of sets are derived from the exact h, each with a proof in exact or ball arithmetic.
 
 *Escape.*  If |h_d|ρ^{d−1} − Σ_{0<k<d} |h_k|ρ^{k−1} − |h₀|/ρ ≥ 1 then |h(w)| > |w| beyond ρ, and by
 more the farther out: every point there goes to infinity.  For the cubic ρ = √5/2.
@@ -24,8 +30,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from flint import acb, acb_poly, arb, ctx, fmpq, fmpq_poly
 
-from corrector.evaluation import two_point
-from corrector.rational import as_flint, as_fmpq, from_flint
+from corrector.evaluation import as_float, two_point
+from corrector.rational import as_flint, as_fmpq, fraction, from_flint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +39,8 @@ if TYPE_CHECKING:
     from jaxtyping import Complex, Float, Int
 
     from corrector import Corrector
+
+    Row = Float[np.ndarray, " terms"]
 
 ESCAPED = -1
 UNDECIDED = -2
@@ -46,13 +54,11 @@ class Traps(NamedTuple):
     """The map in floating point, and the sets in which the fate of a point is sure; a compiled loop takes it.
 
     Attributes:
-        symmetric: whether h(−w) = −h(w).
-        terms: h_0 … h_d; or those of P where h(w) = w·P(w²).
-        lows: what rounding took from `terms`.
-        slopes: the coefficients of h′; or those of h′ in w².
-        sizes: |h_0| … |h_d|.
-        steeps: k|h_k|, k ≥ 1.
-        bends: k(k − 1)|h_k|/2, k ≥ 2.
+        symmetric: whether h(−w) = −h(w), so that A = 0.
+        evens, odds: the coefficients of A and B.
+        even_lows, odd_lows: what rounding took from them.
+        even_slopes, odd_slopes: those of h′, likewise.
+        even_bends, odd_bends: those of h″/2.
         degree: d.
         lead: |h_d|.
         escape: |w| beyond which a point goes to infinity.
@@ -67,12 +73,14 @@ class Traps(NamedTuple):
     """
 
     symmetric: bool
-    terms: Float[np.ndarray, " terms"]
-    lows: Float[np.ndarray, " terms"]
-    slopes: Float[np.ndarray, " slopes"]
-    sizes: Float[np.ndarray, " sizes"]
-    steeps: Float[np.ndarray, " steeps"]
-    bends: Float[np.ndarray, " bends"]
+    evens: Float[np.ndarray, " terms"]
+    odds: Float[np.ndarray, " terms"]
+    even_lows: Float[np.ndarray, " terms"]
+    odd_lows: Float[np.ndarray, " terms"]
+    even_slopes: Float[np.ndarray, " slopes"]
+    odd_slopes: Float[np.ndarray, " slopes"]
+    even_bends: Float[np.ndarray, " bends"]
+    odd_bends: Float[np.ndarray, " bends"]
     degree: int
     lead: float
     escape: float
@@ -90,28 +98,27 @@ def find_traps(g: Corrector, gamma: Fraction, cycles: Sequence[tuple[complex, ..
     Cost: milliseconds.
     """
     h = about_half(g, gamma)
-    exact = from_flint(h)
-    coefficients = np.array([float(c) for c in exact])
-    slopes = coefficients[1:] * np.arange(1, len(coefficients))
-    k = np.arange(2, len(coefficients))
-    lows = np.array([float(c - Fraction(float(c))) for c in exact])
-    symmetric = not any(exact[::2])
+    (evens, even_lows), (odds, odd_lows) = _two_rows(h)
+    (even_slopes, _), (odd_slopes, _) = _two_rows(h.derivative())
+    (even_bends, _), (odd_bends, _) = _two_rows(h.derivative().derivative() / 2)
     with ctx.workprec(128 + 8 * h.degree()):
         ball_h = acb_poly(h)
         radii = [_disc_radius(ball_h, cycle[i:] + cycle[:i]) for cycle in cycles for i in range(len(cycle))]
-        at_points = [_local(ball_h, cycle) for cycle in cycles for _ in cycle]
+        at_points = [_local(h, cycle) for cycle in cycles for _ in cycle]
     level = lemniscate_level(g) if gamma == 1 else Fraction(0)
     return Traps(
-        symmetric=symmetric,
-        terms=coefficients[1::2].copy() if symmetric else coefficients,
-        lows=lows[1::2].copy() if symmetric else lows,
-        slopes=slopes[::2].copy() if symmetric else slopes,
-        sizes=np.abs(coefficients),
-        steeps=np.abs(slopes),
-        bends=np.abs(coefficients[2:]) * k * (k - 1) / 2,
-        degree=len(coefficients) - 1,
-        lead=abs(float(coefficients[-1])),
-        escape=float(escape_radius(h)) / _SAFE + _MARGIN,
+        symmetric=not evens.any(),
+        evens=evens,
+        odds=odds,
+        even_lows=even_lows,
+        odd_lows=odd_lows,
+        even_slopes=even_slopes,
+        odd_slopes=odd_slopes,
+        even_bends=even_bends,
+        odd_bends=odd_bends,
+        degree=h.degree(),
+        lead=abs(as_float(fraction(h[h.degree()]))),
+        escape=as_float(escape_radius(h)) / _SAFE + _MARGIN,
         level=float(level) * _SAFE - _MARGIN,
         centres=np.array([w - 0.5 for cycle in cycles for w in cycle], dtype=complex),
         radii=np.array(radii) * _SAFE - _MARGIN,
@@ -131,6 +138,17 @@ def about_half(g: Corrector, gamma: Fraction) -> fmpq_poly:
     x, weight = fmpq_poly([0, 1]), as_fmpq(gamma)
     relaxed = x + weight * (as_flint(g.coefficients) - x)
     return relaxed(x + _HALF) - _HALF
+
+
+def _two_rows(h: fmpq_poly) -> tuple[tuple[Row, Row], tuple[Row, Row]]:
+    """The coefficients of A and of B in h(w) = A(s) + wB(s), each as doubles and what they leave over."""
+    pairs = two_point(tuple(from_flint(h(fmpq_poly([-_HALF, 1])))))
+    rows = [a + b / 2 for a, b in pairs], [b for _, b in pairs]
+    evens, odds = (
+        (np.array([as_float(c) for c in row]), np.array([as_float(c - Fraction(as_float(c))) for c in row]))
+        for row in rows
+    )
+    return evens, odds
 
 
 def escape_radius(h: fmpq_poly) -> Fraction:
@@ -207,10 +225,10 @@ def _disc_radius(h: acb_poly, cycle: tuple[complex, ...]) -> float:
     return low
 
 
-def _local(h: acb_poly, cycle: tuple[complex, ...]) -> tuple[int, float]:
+def _local(h: fmpq_poly, cycle: tuple[complex, ...]) -> tuple[int, float]:
     """The local degree m and |t_m| at a superattracting fixed point at 0 or 1; 1 and 1 elsewhere."""
     if cycle not in ((0,), (1,)):
         return 1, 1.0
-    series = h(acb_poly([acb(cycle[0]) - acb(_HALF), 1]))
-    m = next(k for k in range(1, h.degree() + 1) if not abs(series[k]) < 1e-30)
-    return (m, float(abs(series[m]))) if m > 1 else (1, 1.0)
+    series = h(fmpq_poly([int(cycle[0].real) - _HALF, 1]))
+    m = next(k for k in range(1, h.degree() + 1) if series[k])
+    return (m, abs(as_float(fraction(series[m])))) if m > 1 else (1, 1.0)

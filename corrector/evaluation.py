@@ -56,13 +56,14 @@ def scalar_type(x: Any) -> Callable[[Fraction], Any]:
     if isinstance(x, Rational):
         return Fraction
     if isinstance(x, Complex):
-        return _float
+        return as_float
     if array_api_compat.is_array_api_obj(x):
-        return Fraction if str(x.dtype) == "object" else _float
+        return Fraction if str(x.dtype) == "object" else as_float
     return Fraction
 
 
-def _float(c: Fraction) -> float:
+def as_float(c: Fraction) -> float:
+    """Return the nearest double, or raise OverflowError with the size of what there is none for."""
     try:
         return float(c)
     except OverflowError:

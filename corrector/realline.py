@@ -41,6 +41,9 @@ _BITS = 60
 
 _LOOKS = 100
 
+_SMALL = 8
+"""The degree up to which two steps are taken for one, where one hardly contracts."""
+
 
 def immediate_basin(g: Polynomial, about: int = 0) -> Bracket | None:
     """Return rational (low, high) inside the immediate real basin of 0 or 1, within 2⁻⁶⁰ of its ends.
@@ -142,6 +145,8 @@ def _goes_to_zero(f: fmpq_poly, low: Fraction, high: Fraction) -> bool:
     if f(as_fmpq(low)) < 0 and not real_roots(f, low, zero):
         return True
     trap = contracted(f)
+    if f.degree() <= _SMALL:
+        trap = max(trap, contracted(f(f)))
     for _ in range(_LOOKS):
         low, high = min(right[0], zero), max(left[1], zero)
         if max(-low, high) < trap:

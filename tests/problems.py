@@ -46,6 +46,28 @@ def spectral_projector(K: np.ndarray) -> np.ndarray:
     return Z @ core @ Z.conj().T
 
 
+def of_structure(structure):
+    """The Jordan matrix with these sizes of blocks by eigenvalue, its entries exact."""
+    blocks = [(value, size) for value, sizes in structure.items() for size in sizes]
+    J = np.full((sum(size for _, size in blocks),) * 2, Fraction(0), dtype=object)
+    start = 0
+    for value, size in blocks:
+        here = np.arange(start, start + size)
+        J[here, here] = Fraction(value)
+        J[here[:-1], here[1:]] = Fraction(1)
+        start += size
+    return J
+
+
+def hidden_by(kappa, J, seed):
+    """J behind a random change of basis of this condition, in floating point."""
+    m = len(J)
+    rng = np.random.default_rng(seed)
+    U, V = (np.linalg.qr(rng.standard_normal((m, m)))[0] for _ in range(2))
+    B = U @ np.diag(np.geomspace(1, 1 / kappa, m)) @ V
+    return B @ J.astype(float) @ np.linalg.inv(B)
+
+
 def horner(coefficients: tuple[Fraction, ...], x: Fraction) -> Fraction:
     """The naive twin of `Polynomial.__call__`."""
     value = Fraction(0)

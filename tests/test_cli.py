@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib.image
 import numpy as np
 import pytest
 
@@ -133,7 +134,12 @@ def test_radii():
     text = corrector("radius", "--obliquity", 2).stdout
     assert "real basin of 0: (-0.366025403784, 0.5)" in text
     assert "largest disc about 1: radius 0.29759397210" in text
-    assert "about a projector of norm 2: radius 0.133974596216; there an eigenvalue can be 0.5" in text
+    assert "about a projector of norm 2: radius 0.13397459621" in text
+    assert "where a matrix can have the eigenvalue 0.5\n" in text
+    open_ended = corrector("radius", "--order", 3, "--relaxation", "1.99")
+    assert open_ended.returncode == 1
+    assert "real basin of 0: not proved\n" in open_ended.stdout
+    assert "largest disc about 0: radius 0." in open_ended.stdout
     data = json.loads(corrector("radius", "--order", 2, "--format", "json").stdout)
     assert data["discs"]["0"][0] == pytest.approx(0.263762615826)
     assert [m["obliquity"] for m in data["matrices"]] == [1, 2, 10]
@@ -143,6 +149,20 @@ def test_figures_are_drawn(folder):
     result = corrector("figures", "--only", "notes-1", "--only", "notes-2", "--output", folder / "figures")
     assert result.returncode == 0
     assert {f.name for f in (folder / "figures").glob("*.svg")} == {"notes-1.svg", "notes-2.svg"}
+
+
+def test_figures_beside_others_stay(folder):
+    for name in ("notes-1", "notes-2", "notes-2"):
+        result = corrector("figures", "--only", name, "--format", "png", "--output", folder / "one")
+        assert result.stdout == f"1 figure written to {folder / 'one'}\n"
+    assert sorted(f.name for f in (folder / "one").iterdir()) == ["notes-1.png", "notes-2.png"]
+
+
+def test_the_resolution_reaches_the_picture(folder):
+    for resolution in (64, 2000):
+        corrector("basins", "--resolution", resolution, "--output", folder / f"{resolution}.png")
+    small, large = (matplotlib.image.imread(folder / f"{r}.png").shape for r in (64, 2000))
+    assert small[1] < 1000 < 2000 < large[1]
 
 
 def test_proved_basins_and_boundaries_are_drawn(folder):
@@ -193,20 +213,24 @@ MISTAKES = {
     "best smallest_residual --interval a b": "an end of `interval` must read as a rational number",
     "best multiplier_at_half --multiplier 1e400": "`multiplier` must be at most 10⁶ in size",
     "best smallest_residual --interval -1e100 0": "−10 ≤ low",
-    "basins --extent -1e308 1e308 -1 1 --output b.png": "finite",
+    "basins --extent -1e308,1e308,-1,1 --output b.png": "up to 1e+150 in size",
+    "basins --extent 0,1e400,-1,1 --output b.png": "up to 1e+150 in size",
+    "basins --extent 0,1,0 --output b.png": "(left, right, bottom, top)",
+    "basins --resolution 9000 --output b.png": "at most 8000 pixels, to draw them; got 9000",
+    "fixed-points --relaxation 1e400": "between 1e-30 and 1e30 in size",
     "fixed-points --order 1000": "degree at most",
     "best widest_real_basin --degree 2 --order x": "'x' is not a valid integer",
     "derive --order 300 --degree 900": "270300 numbers of up to 900 digits",
     "plan --order 300": "degree 400 at most, to search for a plan; got degree 601",
     "basins --certified --boundary --output b.png": "expected --certified without --boundary",
     "figures --only nonsense --output f": "relaxation, obliquity; got nonsense",
-    "figures --output .": "got the current one or a mount",
-    "radius --relaxation 2": "must attract under γ = 2; 0 does not",
+    "figures --only notes-1 --output text.npy": "Directory 'text.npy' is a file",
+    "radius --relaxation 2": "expected 0 to attract under γ = 2; it does not",
     "radius --obliquity 0.5": "a projector's norm, 1 to 1e+06; got 0.5",
     "basins --output b.jpg": "expected a name ending in .png, .pdf or .svg; got b.jpg",
     "basins --output nowhere/b.png": "expected an existing folder for b.png",
-    "basins --resolution 0 --output b.png": "at least 1; got 0",
-    "basins --extent 1 0 0 1 --output b.png": "increasing",
+    "basins --resolution 0 --output b.png": "a whole number from 1 on; got 0",
+    "basins --extent 1,0,0,1 --output b.png": "increasing",
     "iterate missing.npy --output P.npy": "missing.npy does not exist",
     "iterate text.npy --output P.npy": "text.npy holds something else",
     "iterate empty.npy --output P.npy": "empty.npy holds something else",
@@ -229,8 +253,8 @@ MISTAKES = {
     "demo --output K.npy": "expected a new folder",
     "demo --output K.npy/report": "expected folders above K.npy/report; got the file",
     "demo --device meta": "expected a device that torch can use; got meta",
-    "iterate K.npy --output P.npy --relaxation 1e400": "too large",
-    "basins --output b.png --alphas 0,1e400": "too large",
+    "iterate K.npy --output P.npy --relaxation 1e400": "between 0 and 2, where 0 and 1 attract; got",
+    "basins --output b.png --alphas 0,1e400": "within floating-point range; got one of 1327 bits",
     "demo --passes 0": "0",
     "demo --seeds 1": "1",
 }

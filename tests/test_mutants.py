@@ -35,9 +35,9 @@ JORDAN = "tests/analysis/test_jordan.py"
 BASIN = "tests/analysis/test_basin.py"
 TRAPS = "tests/analysis/test_traps.py"
 ENCLOSURE = "tests/analysis/test_enclosure.py"
+KERNEL = "tests/analysis/test_kernel.py"
 RADIUS = "tests/analysis/test_radius.py"
 ATTAINED = RADIUS + "::test_matrices_nearer_converge_and_the_one_given_does_not"
-ORTHOGONAL = RADIUS + "::test_about_an_orthogonal_projector_it_is_the_disc"
 VERIFY = "tests/analysis/test_verification.py"
 STRATEGY = "tests/analysis/test_strategies.py"
 RULES = "tests/training/test_rules.py"
@@ -192,21 +192,25 @@ MUTANTS = [
     ),
     ("analysis/traps.py", "return c**n * sum(", "return c ** (n + 1) * sum(", TRAPS),
     ("analysis/traps.py", "return bool(off + spread < rho)", "return bool(off + spread < 2 * rho)", TRAPS),
-    ("analysis/traps.py", "lows[1::2].copy() if", "0 * lows[1::2] if", TRAPS),
-    ("analysis/kernel.py", "return 1 if x > 0 else 0", "return 0 if x > 0 else 1", BASIN),
+    ("analysis/traps.py", "as_float(c - Fraction(as_float(c)))", "0.0", TRAPS),
+    ("analysis/kernel.py", "return 1 if x > 0 else 0", "return 0 if x > 0 else 1", KERNEL),
+    ("analysis/kernel.py", "return (1 if x > 0 else 0), step", "return (0 if x > 0 else 1), step", BASIN),
     ("analysis/kernel.py", "u, v = u * a - v * b,", "u, v = u * a + v * b,", BASIN),
-    ("analysis/kernel.py", "r = (r * (steep + bend * r) + off", "r = (r * steep / 2 + off", ENCLOSURE),
+    ("analysis/kernel.py", "r * (steep + bend * (r + 2 * rest)) + off", "r * steep + off", KERNEL),
+    ("analysis/kernel.py", "off = rounding * unit *", "off = 0 * unit *", KERNEL),
+    ("analysis/kernel.py", "- 2 * (size + q) * r * r", "- 0.5 * (size + q) * r * r", KERNEL),
+    ("analysis/kernel.py", "+ (abs(x) + abs(y) + wide + high) * 64 * _UNIT", "", KERNEL),
+    ("analysis/kernel.py", " + 2.0**-500", "", KERNEL),
     (
         "analysis/kernel.py",
         "sqrt(s * s + t * t) + r < traps.radii",
         "sqrt(s * s + t * t) - r < traps.radii",
         ENCLOSURE,
     ),
-    ("analysis/kernel.py", "if m - r > traps.escape:", "if m > traps.escape:", ENCLOSURE),
-    ("analysis/kernel.py", "+ r * (2 * m + r) < traps.level", "< traps.level", ENCLOSURE),
+    ("analysis/kernel.py", "if m - r > traps.escape:", "if m > traps.escape:", KERNEL),
+    ("analysis/kernel.py", "+ r * (2 * m + r) < traps.level", "+ 2 * m * r < traps.level", KERNEL),
     ("analysis/kernel.py", "return sqrt(wide * wide + high * high) / 2", "return wide / 2", ENCLOSURE),
     ("analysis/kernel.py", "counts[label + 2] += n * n * 4**depth", "counts[label + 2] += n * n", ENCLOSURE),
-    ("analysis/kernel.py", "- 2 * (size + q) * r * r", "", ORTHOGONAL),
     ("analysis/kernel.py", "return labels[side]", "return labels[0]", RADIUS),
     ("analysis/kernel.py", "a_tail, b_tail = a - a_head, b - b_head", "a_tail, b_tail = 0.0, 0.0", RADIUS),
     ("analysis/basin.py", "moved = table is not None and", "moved = table is None and", BASIN),

@@ -1,8 +1,10 @@
 import os
 import subprocess
 import sys
+from fractions import Fraction
 
 import matplotlib.image
+import mpmath as mp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from numba import cuda
 from scipy.ndimage import distance_transform_edt
 
-from analysis import basins
+from analysis import basins, enclose_basins
 from analysis.plotting import PALETTE, basin_image, boundary_image, save
 from analysis.traps import ESCAPED, UNDECIDED
 from corrector import MCWEENY, Corrector, derive, smoothstep
@@ -199,9 +201,15 @@ def test_resolution_and_extent_make_square_pixels():
         ({"relaxation": 0}, "`relaxation` must be finite and not 0"),
         ({"extent": (1, 0, 0, 1)}, "increasing"),
         ({"extent": (0, 1, 0, float("nan"))}, "increasing"),
-        ({"resolution": 0}, "at least 1; got 0"),
-        ({"max_steps": 70_000}, "between 1 and 65535"),
-        ({"resolution": 10**6}, "would take 2794 GiB: ask for a smaller `extent`"),
+        ({"extent": (0, 1e-16, 0, 1e-16)}, "to tell its pixels apart; got pixels of 9.8e-20"),
+        ({"extent": (-1e300, 1e300, -1, 1)}, r"up to 1e\+150 in size"),
+        ({"resolution": 0}, "`resolution` must be a whole number from 1 on; got 0"),
+        ({"max_steps": 70_000}, "`max_steps` must be a whole number from 1 to 65535; got 70000"),
+        ({"resolution": 10**6}, "at most 37837 here, for 4 GiB; got 1000000"),
+        ({"resolution": 10**400}, "at most 37837 here, for 4 GiB; got 1000000"),
+        ({"resolution": 10**6, "extent": (0, 1, 0, 1e-3), "distances": True}, "at most 7833"),
+        ({"relaxation": "0"}, "`relaxation` must be finite and not 0"),
+        ({"relaxation": "1e400"}, "`relaxation` must lie between 1e-30 and 1e30 in size; got 1e400"),
         ({"device": "tpu"}, '"cpu" or "cuda"; got \'tpu\''),
         ({"g": Corrector((1,))}, "at least degree 2"),
         ({"g": Corrector(("1/2",))}, "at least degree 2"),
@@ -210,6 +218,54 @@ def test_resolution_and_extent_make_square_pixels():
 def test_mistakes_are_named(arguments, words):
     with pytest.raises(ValueError, match=words):
         basins(**({"g": MCWEENY} | arguments))
+
+
+@pytest.mark.parametrize("f", [basins, enclose_basins])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"resolution": 1.5}, "`resolution` must be a whole number from 1 on; got 1.5"),
+        ({"resolution": "512"}, "got '512'"),
+        ({"resolution": True}, "got True"),
+        ({"max_steps": 1.5}, "`max_steps` must be a whole number"),
+        ({"extent": (0, 1, 0)}, r"`extent` must be \(left, right, bottom, top\); got \(0, 1, 0\)"),
+        ({"extent": None}, "got None"),
+        ({"extent": "abcd"}, r"`extent` must be \(left, right, bottom, top\); got abcd"),
+        ({"extent": {0, 1, 2, 3}}, "`extent` must be"),
+        ({"relaxation": 1j}, "`relaxation` must be a real number; got '1j'"),
+        ({"relaxation": None}, "`relaxation` must be a real number; got 'None'"),
+        ({"relaxation": [1]}, "`relaxation` must be a real number"),
+        ({"g": 1}, "`g` must be a Corrector; got int"),
+    ],
+)
+def test_wrong_types_are_named(f, arguments, words):
+    with pytest.raises(TypeError, match=words):
+        f(**({"g": MCWEENY} | arguments))
+
+
+@pytest.mark.parametrize("one", [1.0, "1", "1.0", Fraction(1), np.float32(1), np.int64(1), np.array(1.0)])
+def test_relaxations_of_any_kind_of_number(one):
+    assert basins(MCWEENY, one, resolution=8).title == "3x² − 2x³"
+
+
+@pytest.mark.parametrize("n", [20, 40, 79])
+def test_high_orders_keep_their_digits(n):
+    """Near the boundary, where every digit counts, against 120 digits."""
+    g = smoothstep(n)
+    extent = (-0.3, -0.1, 0.2, 0.4)
+    found = basins(g, extent=extent, resolution=200)
+    labels = found.labels
+    edge = (
+        np.argwhere((labels[1:-1, 1:-1] != labels[2:, 1:-1]) | (labels[1:-1, 1:-1] != labels[1:-1, 2:])) + 1
+    )
+    rng = np.random.default_rng(0)
+    with mp.workdps(120):
+        coefficients = [mp.mpf(c.numerator) / c.denominator for c in reversed(g.coefficients)]
+        for i, j in rng.permutation(edge)[:25]:
+            z = mp.mpc(extent[0] + (j + 0.5) * 0.001, extent[2] + (i + 0.5) * 0.001)
+            while abs(z) < 4 and min(abs(z), abs(z - 1)) > 1e-3:
+                z = mp.polyval(coefficients, z)
+            assert labels[i, j] == (ESCAPED if abs(z) >= 4 else int(abs(z) > 0.5))
 
 
 def test_what_is_drawn(tmp_path):

@@ -404,7 +404,7 @@ def test_values():
         ({"relaxation": 0}, ValueError, "finite and not 0; got 0"),
         ({"relaxation": float("nan")}, ValueError, "finite and not 0; got nan"),
         ({"relaxation": float("inf")}, ValueError, "finite and not 0; got inf"),
-        ({"max_steps": 0}, ValueError, "`max_steps` must be at least 1; got 0"),
+        ({"max_steps": 0}, ValueError, "`max_steps` must be a whole number from 1 on; got 0"),
     ],
 )
 def test_mistakes_are_named(arguments, error, words):

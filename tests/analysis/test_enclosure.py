@@ -129,9 +129,10 @@ def test_progress_is_told():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"depth": -1}, "`depth` must lie between 0 and 12; got -1"),
+        ({"depth": -1}, "`depth` must be a whole number from 0 to 12; got -1"),
         ({"depth": 13}, "got 13"),
-        ({"resolution": 10**6}, "GiB"),
+        ({"max_steps": -1}, "`max_steps` must be a whole number from 1 to 65535; got -1"),
+        ({"resolution": 10**6}, "at most 65536 here, for 4 GiB"),
         ({"relaxation": float("inf")}, "finite"),
         ({"g": Corrector((1,))}, "at least degree 2"),
         ({"extent": (0, 0, 0, 1)}, "increasing"),
@@ -140,3 +141,9 @@ def test_progress_is_told():
 def test_mistakes_are_named(arguments, words):
     with pytest.raises(ValueError, match=words):
         enclose_basins(**({"g": MCWEENY} | arguments))
+
+
+@pytest.mark.parametrize("depth", [1.5, True, "3", None])
+def test_a_depth_that_is_no_whole_number_is_refused(depth):
+    with pytest.raises(TypeError, match="`depth` must be a whole number from 0 to 12"):
+        enclose_basins(MCWEENY, resolution=8, depth=depth)

@@ -1,12 +1,14 @@
 """What the figures show: axes, ranges, lines and sampled pixels."""
 
+from fractions import Fraction
+
 import matplotlib.colors
 import numpy as np
 import pytest
 
 from analysis.figures import FIGURES
 from analysis.plotting import FLAME, PALETTE, save
-from corrector import MCWEENY
+from corrector import MCWEENY, Polynomial
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +28,14 @@ def line(ax, label):
     return np.asarray(found.get_xdata()), np.asarray(found.get_ydata())
 
 
-@pytest.mark.parametrize("name", ["notes-1", "paper-1"])
-def test_the_cubic_is_drawn_over_its_basins(drawn, name):
+@pytest.mark.parametrize(("name", "variable"), [("notes-1", "A"), ("paper-1", "K")])
+def test_the_cubic_is_drawn_over_its_basins(drawn, name, variable):
     ax = drawn(name).axes[0]
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("K", "K′")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == (variable, f"{variable}′")
     assert ax.get_xlim() == ax.get_ylim() == (-0.6, 1.6)
-    x, y = line(ax, "K′ = 3K² − 2K³")
+    x, y = line(ax, f"{variable}′ = 3{variable}² − 2{variable}³")
+    far, lands = line(ax, "goes to the far one")
+    np.testing.assert_allclose(lands, MCWEENY(far))
     np.testing.assert_allclose(y, 3 * x**2 - 2 * x**3, atol=1e-12)
     spans = [(p.get_x(), p.get_x() + p.get_width()) for p in ax.patches]
     np.testing.assert_allclose(spans, [((1 - 3**0.5) / 2, 0.5), (0.5, (1 + 3**0.5) / 2)], atol=1e-9)
@@ -48,7 +52,7 @@ def test_the_residual_is_drawn(drawn):
     assert (after[inside] <= y[inside] + 1e-12).all()
 
 
-@pytest.mark.parametrize(("name", "gain"), [("notes-3", MCWEENY), ("notes-4", lambda w: MCWEENY(w) - w)])
+@pytest.mark.parametrize(("name", "gain"), [("notes-3", MCWEENY), ("notes-4", MCWEENY - Polynomial((0, 1)))])
 def test_the_linear_network_is_drawn_over_weight_and_input(drawn, name, gain):
     left, right, *_ = drawn(name).axes
     assert (left.get_xlabel(), left.get_ylabel()) == ("w", "x")
@@ -57,6 +61,8 @@ def test_the_linear_network_is_drawn_over_weight_and_input(drawn, name, gain):
     np.testing.assert_allclose(values, gain(w)[None, :] * x[:, None])
     low, high = left.images[0].get_clim()
     assert low == -high  # white is 0
+    zeros = [x.get_xdata()[0] for x in left.lines if len(set(x.get_xdata())) == 1]
+    assert [gain(Fraction(zero)) for zero in zeros] == [0] * (2 if name == "notes-3" else 3)
     at, y = line(right, "x = 2")
     np.testing.assert_allclose(y, 2 * gain(at))
 
@@ -99,8 +105,8 @@ def test_the_tenfold_heatmap(drawn, tmp_path):
 
 def test_the_orders_are_drawn_with_their_areas(drawn):
     titles = [ax.get_title() for ax in drawn("basins-of-orders").axes]
-    assert titles[0] == "order 1: area 0.827, disc 0.2976"
-    assert [t.split("area ")[1][:5] for t in titles] == ["0.827", "0.734", "0.690", "0.662"]
+    assert titles[0] == "order 1: area of both 0.827, disc 0.2976"
+    assert [t.split("both ")[1][:5] for t in titles] == ["0.827", "0.734", "0.690", "0.662"]
 
 
 def test_the_boundary_is_black_at_half(drawn):
@@ -113,6 +119,9 @@ def test_the_boundary_is_black_at_half(drawn):
 
 def test_spurious_attractors_appear_beyond_their_relaxation(drawn):
     axes = drawn("relaxation").axes
+    for ax in axes[:2]:  # nothing that is listed lies outside
+        top = ax.get_ylim()[1]
+        assert all(min(x.get_ydata()) < top for x in ax.lines)
     spurious = [x for x in axes[3].lines if x.get_color() == PALETTE[5]]
     assert min(x.get_xdata()[0] for x in spurious) == pytest.approx(1.9925, abs=1e-3)
     assert not [x for x in axes[2].lines if x.get_color() == PALETTE[5]]

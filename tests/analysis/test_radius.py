@@ -3,13 +3,14 @@
 import pickle
 from fractions import Fraction
 
+import mpmath as mp
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import disc_radius, iterate, matrix_radius, real_basin
-from corrector import MCWEENY, Corrector, derive, smoothstep
+from corrector import MCWEENY, Corrector, derive, discs, smoothstep
 from tests.problems import members
 
 RADII = [0.297594, 0.263763, 0.258959, 0.247191, 0.244832, 0.238789, 0.237314, 0.233597]
@@ -65,6 +66,39 @@ def test_discs_to_twelve_digits(n):
     if n % 2 == 0:
         assert r < -real_basin(smoothstep(n))[0] < r.high
     assert disc_radius(smoothstep(n), 1) == pytest.approx(r, abs=1e-12)
+    circle = float(r) * (1 - 1e-9) * np.exp(1j * np.linspace(0, np.pi, 2000))
+    assert np.abs(goes_to(smoothstep(n), circle)).max() < 1e-9
+    with mp.workdps(60):  # what is said to go elsewhere does
+        z = mp.mpc(r.reached)
+        while 1e-3 < abs(z) < 4 and abs(z - 1) > 1e-3:
+            z = mp.polyval([int(c) for c in reversed(smoothstep(n).coefficients)], z)
+        assert abs(z) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("alphas", "radius"), [((0, 0, 0, 5, -4), 0.5266), ((0, 0, 0, 0, 0, 0, 8, -7), 0.65564)]
+)
+def test_discs_beyond_a_half(alphas, radius):
+    """Not where ½ lies on the boundary of the basin of 0."""
+    g = Corrector(alphas)
+    r = disc_radius(g)
+    assert r == pytest.approx(radius, abs=1e-5)
+    assert r < r.high < r + 1e-10
+    assert np.abs(goes_to(g, float(r) * (1 - 1e-9) * np.exp(1j * np.linspace(0, np.pi, 2000)))).max() < 1e-9
+    assert discs.disc_radius(g)[0] <= r.high
+    assert r <= discs.disc_radius(g)[1]
+
+
+@pytest.mark.parametrize("gamma", ["1.99", "0.1"])
+def test_next_to_the_ends_of_the_relaxations(gamma):
+    r = disc_radius(MCWEENY, 0, gamma)
+    assert 0 < r < r.high < r + 1e-9
+    low, high = real_basin(MCWEENY, 0, gamma)
+    z = np.linspace(low + 1e-6, high - 1e-6, 400)
+    for _ in range(4000):
+        z = z + float(gamma) * (MCWEENY(z) - z)
+    assert np.abs(z).max() < 1e-6
+    assert r <= -low
 
 
 def test_the_disc_of_the_cubic_is_attained_at_a_complex_two_cycle():
@@ -155,14 +189,17 @@ def test_worse_than_orthogonal_is_worse():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: disc_radius(MCWEENY, 2), "`about` must be 0 or 1; got 2"),
-        (lambda: disc_radius(MCWEENY, 0, 2), "must attract under γ = 2; 0 does not"),
+        (lambda: disc_radius(MCWEENY, 2), "`about` must be a whole number from 0 to 1; got 2"),
+        (lambda: disc_radius(MCWEENY, 0, 2), "expected 0 to attract under γ = 2; it does not"),
         (lambda: disc_radius(Corrector((1,))), "at least degree 2"),
-        (lambda: real_basin(Corrector((2, -1))), "0 does not"),
+        (lambda: real_basin(Corrector((2, -1))), "expected 0 to attract"),
         (lambda: real_basin(MCWEENY, 0, 0), "finite and not 0"),
         (lambda: matrix_radius(MCWEENY, 0.5), "a projector's norm, 1 to 1e\\+06; got 0.5"),
         (lambda: matrix_radius(MCWEENY, float("nan")), "a projector's norm"),
-        (lambda: real_basin(derive(2, 8).member(a6="186.7", a7="60.9", a8="-51.1")), "proved none"),
+        (
+            lambda: real_basin(derive(2, 8).member(a6="186.7", a7="60.9", a8="-51.1")),
+            "that can be proved; it could not",
+        ),
     ],
 )
 def test_mistakes_are_named(call, words):

@@ -1,0 +1,5 @@
+"""`python -m corrector`: the console command."""
+
+from .cli import main
+
+main()
