@@ -7,6 +7,7 @@ device, or whatever else speaks the array API; they come out as they went in.
     stability, cycles, diagram    what attracts, at which relaxation
     basin, enclosure, radius      what goes where: sampled, and proved (traps, kernel, cuda)
     iteration, certificate        projecting a matrix, and proving the projector
+    scheduling, equioscillation   in the fewest products, for a known gap
     verification, strategies      idempotency by properties
     plotting, figures, cli        pictures, and the console commands
 """

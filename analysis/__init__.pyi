@@ -30,6 +30,8 @@ from .radius import Radius as Radius
 from .radius import disc_radius as disc_radius
 from .radius import matrix_radius as matrix_radius
 from .radius import real_basin as real_basin
+from .scheduling import Schedule as Schedule
+from .scheduling import schedule as schedule
 from .stability import TangentSpace as TangentSpace
 from .stability import frechet as frechet
 from .stability import stable_relaxations as stable_relaxations

@@ -48,6 +48,31 @@ def adjoint(K: Inexact[Array, "*batch m n"]) -> Inexact[Array, "*batch n m"]:
     return xp.conj(K) if xp.isdtype(K.dtype, "complex floating") else K
 
 
+def hermitian_part(K: Inexact[Array, "*batch m m"]) -> Inexact[Array, "*batch m m"]:
+    """Return (K + K*)/2."""
+    return (K + adjoint(K)) / 2
+
+
+def trace(K: Inexact[Array, "*batch m m"]) -> Float[np.ndarray, "*batch"]:
+    """Return the real parts of the traces, on the host."""
+    xp = array_api_compat.array_namespace(K)
+    value = xp.linalg.trace(K)
+    return on_host(xp.real(value) if xp.isdtype(K.dtype, "complex floating") else value)
+
+
+def positive_definite(K: Inexact[Array, "m m"]) -> bool:
+    """Return whether a Hermitian matrix has a Cholesky factorisation in its arithmetic.
+
+    Cost: a sixth of a matrix product.
+    """
+    xp = array_api_compat.array_namespace(K)
+    try:
+        factor = xp.linalg.cholesky(K)
+    except (ValueError, RuntimeError):  # as NumPy and torch say that there is none
+        return False
+    return bool(xp.all(xp.isfinite(factor)))
+
+
 def on_host(x: Any) -> Float[np.ndarray, "..."]:
     """Return real numbers as a float64 NumPy array in this process's memory."""
     xp = array_api_compat.array_namespace(x)

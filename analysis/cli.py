@@ -1,4 +1,4 @@
-"""`corrector fixed-points`, `cycles`, `basins`, `radius`, `figures`, `iterate` and `certify`."""
+"""`corrector fixed-points`, `cycles`, `basins`, `radius`, `figures`, `iterate`, `schedule`, `certify`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ _relaxation = click.option(
 _json = click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
+_gap = click.option("--gap", required=True, help="An interval without eigenvalues, as in 0.45,0.55.")
+_inside = click.option("--inside", default="0,1", show_default=True, help="The ends of the spectrum.")
 _matrix = click.argument("matrix", type=click.Path(dir_okay=False, path_type=Path))
 
 
@@ -321,25 +323,33 @@ def _between(low: float, high: float) -> str:
 @which_corrector
 @_relaxation
 @click.option("--max-steps", default=100, show_default=True)
+@click.option("--gap", help="For a symmetric matrix: an interval without eigenvalues, as in 0.45,0.55.")
+@_inside
 @click.pass_context
 def iterate(
     context: click.Context,
+    *,
     matrix: Path,
     output: Path,
     order: int | None,
     alphas: str | None,
     relaxation: str,
     max_steps: int,
+    gap: str | None,
+    inside: str,
 ) -> None:
     """Iterate a corrector on a matrix until it is idempotent.
 
     Reads a .npy file.  Writes the projector only if the iteration converged; else ends with exit status 1.
+    With --gap it first follows the plan of `corrector schedule`, and does not converge if an eigenvalue
+    turns out to lie there.
     """
     import numpy as np
 
     from corrector.files import whole_file
 
     from .iteration import iterate as run
+    from .scheduling import schedule as plan
 
     if output.suffix != ".npy":
         raise click.BadParameter(f"expected a name ending in .npy; got {output.name}", param_hint="--output")
@@ -348,6 +358,7 @@ def iterate(
         given_corrector(order, alphas),
         given_number("--relaxation", relaxation),
         max_steps,
+        schedule=plan(*_ends("--gap", gap), inside=_ends("--inside", inside)) if gap else None,
     )
     if not solution.converged:
         click.echo(f"corrector: not converged, nothing written: {solution}", err=True)
@@ -355,6 +366,45 @@ def iterate(
     with whole_file(output) as draft:
         np.save(draft, solution.value, allow_pickle=False)
     click.echo(f"{solution}\nwritten to {output}")
+
+
+@click.command()
+@_gap
+@_inside
+@_json
+def schedule(gap: str, inside: str, style: str) -> None:
+    """Plan the fewest matrix products for a symmetric matrix.
+
+    Its eigenvalues lie in the interval of --inside, and none in that of --gap; `corrector iterate` with
+    the same options carries the plan out, and finds out if that is so.
+    """
+    from .scheduling import schedule as plan
+
+    found = plan(*_ends("--gap", gap), inside=_ends("--inside", inside))
+    if style == "json":
+        data = {
+            "below": found.below,
+            "above": found.above,
+            "inside": found.inside,
+            "products": found.products,
+            "floor": found.floor,
+            "error": found.error,
+            "steps": [
+                {"coefficients": [str(c) for c in p.coefficients], "plan": made.as_dict()}
+                for p, made in zip(found.steps, found.plans, strict=True)
+            ],
+        }
+        click.echo(json.dumps(data, indent=2))
+    else:
+        click.echo(str(found))
+
+
+def _ends(option: str, text: str) -> tuple[float, float]:
+    ends = text.split(",")
+    if len(ends) != 2:
+        raise click.BadParameter(f"expected two numbers, as in 0.45,0.55; got {text}", param_hint=option)
+    low, high = (given_number(option, end) for end in ends)
+    return float(low), float(high)
 
 
 @click.command()

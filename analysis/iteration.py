@@ -26,7 +26,17 @@ from corrector import MCWEENY, Polynomial
 from corrector.evaluation import two_point
 
 from .arguments import real_number, require_corrector, whole_number
-from .arrays import adjoint, checked_matrix, frobenius, norm_estimate, unit_roundoff
+from .arrays import (
+    adjoint,
+    checked_matrix,
+    frobenius,
+    hermitian_part,
+    norm_estimate,
+    positive_definite,
+    trace,
+    unit_roundoff,
+)
+from .scheduling import History, part
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -37,9 +47,15 @@ if TYPE_CHECKING:
     from corrector.evaluation import Array
     from corrector.plan import Plan
 
+    from .scheduling import Schedule
+
 
 _DOUBT = 1e-3
 """Rounding errors of this size in an eigenvalue leave fewer than three digits of the projector sure."""
+
+
+_SLACK = 1e3
+"""Roundings, u√m‖K‖ each, that the test of a schedule allows for: its steps make some hundreds."""
 
 
 class Status(StrEnum):
@@ -55,6 +71,8 @@ class Status(StrEnum):
     """It stayed between the basins so long that rounding, not K, would decide the projector."""
     DIVERGED = "diverged"
     """Some eigenvalue escapes to infinity; `value` is the iterate before that was seen."""
+    CONTRADICTED = "contradicted"
+    """Idempotent, but an eigenvalue was found where the schedule was told that there is none."""
     MAX_STEPS = "max_steps"
     """`max_steps` were used up first."""
 
@@ -70,6 +88,8 @@ class Solution:
         products: matrix products spent, a batched product counting once.
         residuals: ‖K − K²‖ (Frobenius) before each step and after the last, float64, shape
             (max(steps) + 1, *batch); nan once a matrix has stopped.
+        traces: the real parts of the traces, likewise: the rank, once idempotent.
+        spent: products spent by then, int64, shape (max(steps) + 1,).
     """
 
     value: Array
@@ -77,6 +97,8 @@ class Solution:
     steps: int | Int[np.ndarray, "*batch"]
     products: int
     residuals: Float[np.ndarray, "steps *batch"]
+    traces: Float[np.ndarray, "steps *batch"]
+    spent: Int[np.ndarray, " steps"]
 
     def __repr__(self) -> str:
         last = np.nanmin(self.residuals[-1]) if np.isfinite(self.residuals[-1]).any() else np.nan
@@ -97,18 +119,26 @@ def iterate(
     g: Corrector = MCWEENY,
     relaxation: float | Fraction = 1,
     max_steps: int = 100,
+    *,
+    schedule: Schedule | None = None,
 ) -> Solution:
     """Return the limit of K ← K + γ(g(K) − K), a projector, with the status of the iteration.
 
     Runs at the relaxation asked for until a full step is sure to contract, then at γ = 1: a relaxed
     step converges only linearly, and inside that region full steps have the same limit.
 
+    With a schedule its steps come first, which part the spectrum at its gap in fewer products; then g
+    takes away what rounding left.  At the end the bounds are put to the test: with μ in the middle of
+    the gap and w half its width, P is the projector for the eigenvalues above μ and none lies in the
+    gap exactly if (K − μI)(2P − I) = |K − μI| has no eigenvalue below w.
+
     Args:
         K: floating-point matrices (*batch, m, m), real or complex, of any library that speaks the
             array API, on any device.  K is not changed.  Hermitian input stays Hermitian.
         g: a corrector of order at least 1.
         relaxation: γ, 0 < γ < 2, where 0 and 1 attract.
-        max_steps: the most steps to take.
+        max_steps: the most steps of g to take.
+        schedule: what `schedule` planned for Hermitian matrices with a known gap; see there.
 
     Returns:
         A `Solution`; not converging is its `status`, never an exception.  A projector is the limit
@@ -117,10 +147,11 @@ def iterate(
 
     Raises:
         ValueError: K is not square, not finite or empty; g has order 0 or none; γ or max_steps is
-            out of range.
+            out of range; K is not Hermitian though a schedule is given.
         TypeError: K does not hold floating-point numbers.
 
-    Cost: `g.products` matrix products a step and one more; 12 products with a vector a step.
+    Cost: `g.products` matrix products a step and one more; 12 products with a vector a step.  With a
+    schedule its products, 2 to 4 to finish, and to put it to the test one and a Cholesky factorisation.
 
     References: Jensen and Vicary, section 1 (the relaxed recurrence) and eq. 5.
 
@@ -135,21 +166,50 @@ def iterate(
     K = checked_matrix(K)
     xp = array_api_compat.array_namespace(K)
     batch, m = tuple(K.shape[:-2]), K.shape[-1]
+    flat = xp.reshape(K, (-1, m, m))
     # Overflow on the way to infinity is an outcome here, not an accident.
     with np.errstate(over="ignore", invalid="ignore"):
-        run = _Run(xp.reshape(K, (-1, m, m)), g, float(relaxation), max_steps)
+        history = History()
+        start = flat if schedule is None else part(flat, schedule, history)
+        run = _Run(start, g, float(relaxation), max_steps, history)
         run.to_the_end()
-    value = xp.reshape(run.value, K.shape)
-    residuals = np.stack(run.residuals).reshape(-1, *batch)
-    if batch:
-        return Solution(value, run.status.reshape(batch), run.steps.reshape(batch), run.products, residuals)
-    return Solution(value, run.status[0], int(run.steps[0]), run.products, residuals)
+        if schedule is not None:
+            _put_to_the_test(flat, run, schedule)
+    return Solution(
+        value=xp.reshape(run.value, K.shape),
+        status=run.status.reshape(batch) if batch else run.status[0],
+        steps=run.steps.reshape(batch) if batch else int(run.steps[0]),
+        products=run.history.products,
+        residuals=np.stack(history.residuals).reshape(-1, *batch),
+        traces=np.stack(history.traces).reshape(-1, *batch),
+        spent=np.array(history.spent),
+    )
+
+
+def _put_to_the_test(K: Array, run: _Run, schedule: Schedule) -> None:
+    """Call contradicted what converged to another projector than the schedule was for.
+
+    |K − μI| − (w − τ)I is factorised by Cholesky; τ is more than rounding makes of it.
+    """
+    middle, half = (schedule.below + schedule.above) / 2, (schedule.above - schedule.below) / 2
+    size = max(map(abs, schedule.inside))
+    slack = _SLACK * unit_roundoff(K) * np.sqrt(K.shape[-1]) * size
+    if slack > half / 2:
+        run.status[run.status == Status.CONVERGED] = Status.WRONG_SIDE_RISK
+        return
+    xp = array_api_compat.array_namespace(K)
+    eye = xp.eye(K.shape[-1], dtype=K.dtype, device=array_api_compat.device(K))
+    run.history.products += 1
+    for i in np.flatnonzero(run.status == Status.CONVERGED):
+        H = hermitian_part((K[i, ...] - middle * eye) @ (2 * run.value[i, ...] - eye))
+        if not positive_definite(H - (half - slack) * eye):
+            run.status[i] = Status.CONTRADICTED
 
 
 class _Run:
     """The state of one iteration over a flat batch; matrices that have stopped leave `active`."""
 
-    def __init__(self, K: Array, g: Corrector, relaxation: float, max_steps: int) -> None:
+    def __init__(self, K: Array, g: Corrector, relaxation: float, max_steps: int, history: History) -> None:
         self.xp = array_api_compat.array_namespace(K)
         self.g, self.relaxation, self.max_steps = g, relaxation, max_steps
         self.at_half = abs(1 - relaxation + relaxation * float(g.derivative()(0.5)))
@@ -157,8 +217,7 @@ class _Run:
         count, self.size = K.shape[0], K.shape[-1]
         self.status = np.array([Status.MAX_STEPS] * count, dtype=object)
         self.steps = np.zeros(count, dtype=np.int64)
-        self.products = 0
-        self.residuals: list[Float[np.ndarray, " batch"]] = []
+        self.history, self.before = history, len(history.residuals)
         self.active = np.arange(count)
         self.unit = unit_roundoff(K) * np.sqrt(self.size)
         kappa = np.maximum(norm_estimate(K), 1)
@@ -173,19 +232,18 @@ class _Run:
         current = previous = self.value
         for step in range(self.max_steps + 1):
             R = current - current @ current
-            self.products += 1
             residual, kappa = frobenius(R), norm_estimate(current)
-            self._record(residual)
+            self._record(current, residual)
             bound = residual_law(self.g.coefficients, residual, kappa)
             contracts = bound <= residual / 2
             verdict = self._verdict(residual, kappa, contracts)
-            self.steps[self.active] = step
+            self.steps[self.active] = self.before + step
             stop = verdict != ""
             diverged = verdict == Status.DIVERGED
             self.status[self.active[stop]] = verdict[stop]
             self._store(current, stop & ~diverged)
             self._store(previous, diverged)
-            self.steps[self.active[diverged]] = max(step - 1, 0)
+            self.steps[self.active[diverged]] = max(self.before + step - 1, 0)
             if stop.all() or step == self.max_steps:
                 self._store(current, ~stop)
                 return
@@ -198,13 +256,13 @@ class _Run:
     def _step(self, K: Array, R: Array, contracts: Bool[np.ndarray, " batch"]) -> Array:
         xp = self.xp
         image = self.g.plan.at_matrix(K, R)
-        self.products += max(self.g.products - 1, 0)
+        self.history.products += max(self.g.products - 1, 0)
         if self.relaxation != 1 and not contracts.all():
             gamma = np.where(contracts, 1.0, self.relaxation)[:, None, None]
             image = K + self._like(gamma, K) * (image - K)
         hermitian = self.hermitian[self.active]
         if hermitian.any():
-            symmetric = (image + adjoint(image)) / 2
+            symmetric = hermitian_part(image)
             mask = self._like(hermitian[:, None, None], K, dtype=xp.bool)
             image = symmetric if hermitian.all() else xp.where(mask, symmetric, image)
         return image
@@ -244,10 +302,11 @@ class _Run:
         grown = self.at_half * self.noise[here] + rounding
         self.noise[here] = np.where(contracts, self.noise[here], grown)
 
-    def _record(self, residual: Float[np.ndarray, " batch"]) -> None:
-        row = np.full(self.status.shape, np.nan)
-        row[self.active] = np.where(np.isfinite(residual), residual, np.nan)
-        self.residuals.append(row)
+    def _record(self, K: Array, residual: Float[np.ndarray, " batch"]) -> None:
+        residuals, traces = (np.full(self.status.shape, np.nan) for _ in range(2))
+        residuals[self.active] = np.where(np.isfinite(residual), residual, np.nan)
+        traces[self.active] = trace(K)
+        self.history.record(residuals, traces)
 
     def _store(self, current: Array, which: Bool[np.ndarray, " batch"]) -> None:
         if which.all() and len(which) == len(self.status):

@@ -30,6 +30,7 @@ _PARTS = {
     "radius": "analysis.cli",
     "figures": "analysis.cli",
     "iterate": "analysis.cli",
+    "schedule": "analysis.cli",
     "certify": "analysis.cli",
     "demo": "training.cli",
 }

@@ -248,6 +248,24 @@ def plan(coefficients: tuple[Fraction, ...]) -> Plan:
     raise AssertionError("expected the plan of least round-off to be accepted; it was not")
 
 
+@lru_cache(maxsize=256)
+def shortest_plan(coefficients: tuple[Fraction, ...]) -> Plan:
+    """Return a plan of the fewest products found for Σ c_i xⁱ, c_0 = 0, for Hermitian matrices.
+
+    Of as many products the one of the least round-off on [0, 1]: for matrices that have their
+    eigenvalues there and orthogonal eigenvectors.
+
+    >>> p = [Fraction(c) for c in (0, 0, 1, 0, 0, 0, -3, 0, 2)]
+    >>> shortest_plan(tuple(p)).products
+    3
+    """
+    plain, heads = _candidates(coefficients)
+    fewest = min(products for products, _ in plain + heads)
+    found = [make(None) for products, make in plain if products == fewest]
+    found += [_least_inside(make) for products, make in heads if products == fewest]
+    return min(found, key=_inside)
+
+
 def fewest_hoped(coefficients: tuple[Fraction, ...]) -> int:
     """Return the products of the shortest candidate, before any is looked at for round-off."""
     plain, heads = _candidates(coefficients)
@@ -257,10 +275,24 @@ def fewest_hoped(coefficients: tuple[Fraction, ...]) -> int:
 def _loss(candidate: Plan) -> float:
     """The round-off bound at an oblique projector, in κ³u, or over [0, 1], in 32u: the larger counts."""
     try:
-        inside = max(candidate.at_number(i / 16) for i in range(17))
-        return max(candidate.round_off(_KAPPA) / _KAPPA**3, inside / 32)
+        return max(candidate.round_off(_KAPPA) / _KAPPA**3, _inside(candidate) / 32)
     except OverflowError:
         return inf
+
+
+def _inside(candidate: Plan) -> float:
+    """The round-off bound over [0, 1], in units of u."""
+    return max(candidate.at_number(i / 16) for i in range(17))
+
+
+def _least_inside(make: Maker) -> Plan:
+    """The head with the power of 2 for ρ that has the least round-off on [0, 1], downhill from ½."""
+    best = make(Fraction(1, 2))
+    for factor in (Fraction(2), Fraction(1, 2)):
+        rho = Fraction(1, 2) * factor
+        while _inside(trial := make(rho)) < _inside(best):
+            best, rho = trial, rho * factor
+    return best
 
 
 def _tuned(make: Maker) -> Plan:

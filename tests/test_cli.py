@@ -130,6 +130,22 @@ def test_iterate_and_certify(folder):
     assert data["rank"] == 1
 
 
+def test_schedules(folder):
+    text = corrector("schedule", "--gap", "0.45,0.55").stdout
+    assert "10 products" in text
+    assert "no fewer than 8 can do" in text
+    data = json.loads(corrector("schedule", "--gap", "3,4", "--inside", "-10,400", "--format", "json").stdout)
+    assert (data["products"], data["floor"]) == (14, 12)
+    np.save(folder / "S.npy", np.diag([0.1, 0.3, 0.8]))
+    result = corrector("iterate", folder / "S.npy", "--gap", "0.4,0.6", "--output", folder / "P.npy")
+    assert result.returncode == 0
+    np.testing.assert_allclose(np.load(folder / "P.npy"), np.diag([0, 0, 1]), atol=1e-15)
+    result = corrector("iterate", folder / "S.npy", "--gap", "0.2,0.6", "--output", folder / "Q.npy")
+    assert result.returncode == 1
+    assert "nothing written: Solution(contradicted" in result.stderr
+    assert not (folder / "Q.npy").exists()
+
+
 def test_radii():
     text = corrector("radius", "--obliquity", 2).stdout
     assert "real basin of 0: (-0.366025403784, 0.5)" in text
@@ -226,6 +242,11 @@ MISTAKES = {
     "figures --only nonsense --output f": "relaxation, obliquity; got nonsense",
     "figures --only notes-1 --output text.npy": "Directory 'text.npy' is a file",
     "radius --relaxation 2": "expected 0 to attract under γ = 2; it does not",
+    "schedule": "Missing option '--gap'",
+    "schedule --gap 0.5": "expected two numbers, as in 0.45,0.55; got 0.5",
+    "schedule --gap 0.6,0.5": "below < above",
+    "schedule --gap a,b": "--gap must read as a rational number",
+    "iterate K.npy --gap 0.4,0.6 --output P.npy": "must be Hermitian",
     "radius --obliquity 0.5": "a projector's norm, 1 to 1e+06; got 0.5",
     "basins --output b.jpg": "expected a name ending in .png, .pdf or .svg; got b.jpg",
     "basins --output nowhere/b.png": "expected an existing folder for b.png",

@@ -38,6 +38,7 @@ ENCLOSURE = "tests/analysis/test_enclosure.py"
 KERNEL = "tests/analysis/test_kernel.py"
 RADIUS = "tests/analysis/test_radius.py"
 ATTAINED = RADIUS + "::test_matrices_nearer_converge_and_the_one_given_does_not"
+SCHEDULE = "tests/analysis/test_scheduling.py"
 VERIFY = "tests/analysis/test_verification.py"
 STRATEGY = "tests/analysis/test_strategies.py"
 RULES = "tests/training/test_rules.py"
@@ -221,6 +222,13 @@ MUTANTS = [
         "sizes[1] * np.outer(right[1], left[:, 1])",
         RADIUS,
     ),
+    ("analysis/equioscillation.py", "slopes = -slopes * side", "slopes = slopes * side", SCHEDULE),
+    ("analysis/equioscillation.py", "= sizes[0], sizes[self.lower + 1]", "= sizes[1], sizes[0]", SCHEDULE),
+    ("analysis/scheduling.py", "4: 2, 8: 3}", "4: 2, 8: 4}", SCHEDULE),
+    ("analysis/scheduling.py", "(floor, ceil, floor, ceil)", "(ceil, floor, ceil, floor)", SCHEDULE),
+    ("analysis/scheduling.py", "(2 * _green(gap))", "(4 * _green(gap))", SCHEDULE),
+    ("analysis/scheduling.py", "return max(abs(l0), abs(l1), ", "return max(", SCHEDULE),
+    ("analysis/iteration.py", "(H - (half - slack) * eye)", "(H + half * eye)", SCHEDULE),
     ("analysis/verification.py", "kept, given = _copied(x), _copied(x)", "kept, given = x, x", VERIFY),
     ("analysis/verification.py", "first = _copied(y)", "first = y", VERIFY),
     ("analysis/verification.py", "u * (32 + kappa**2)", "1e4 * u * (32 + kappa**2)", VERIFY),

@@ -1,0 +1,88 @@
+"""Products of a schedule beside those of other ways, and its time beside a symmetric eigendecomposition.
+
+    .venv/bin/python -m tests.benchmarks.schedules
+
+Floor: no program of fewer products reaches the error (`Schedule.floor`); and its own products, as time.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import scipy.linalg
+from rich.console import Console
+from rich.table import Table
+
+from analysis import iterate, schedule
+from analysis.equioscillation import Gap
+from analysis.scheduling import _paths
+from tests.benchmarks.pairs import compare
+from tests.problems import with_spectrum
+
+_U = 2.0**-53
+_CLASSES = {
+    "degree 2 (SP2-ACC, searched)": ((2, 0), (2, 1)),
+    "degree 3 (minimax cubics)": ((3, 1),),
+    "degree 8 alone (SP8)": ((8, 2), (8, 3), (8, 4), (8, 5)),
+}
+_COST = {2: 1, 3: 2, 4: 2, 8: 3}
+
+
+def mcweeny(width: float) -> int:
+    """Products until 3x² − 2x³ has taken the inner ends of the intervals to within u of 0 and 1."""
+    x, products = Fraction(1 - Fraction(width)) / 2, 0
+    while x > _U:
+        x = 3 * x**2 - 2 * x**3
+        x, products = Fraction(round(x * 2**300), 2**300), products + 2
+    return products
+
+
+def products() -> None:
+    """Print products by the width of the gap."""
+    widths = (0.8, 0.1, 1e-2, 1e-4, 1e-6, 1e-8)
+    table = Table(title="Products until every eigenvalue is within 2⁻⁵³ of 0 or 1, by the width of the gap")
+    table.add_column("")
+    for width in widths:
+        table.add_column(f"{width:g}", justify="right")
+    plans = [schedule((1 - w) / 2, (1 + w) / 2) for w in widths]
+    table.add_row("no program can do with fewer than", *(str(plan.floor) for plan in plans))
+    table.add_row("schedule", *(str(plan.products) for plan in plans))
+    for name, moves in _CLASSES.items():
+        paths = (next(_paths(Gap((1 - w) / 2, (1 - w) / 2, w), _U, moves)) for w in widths)
+        table.add_row(name, *(str(sum(_COST[degree] for degree, _ in path)) for path in paths))
+    table.add_row("3x² − 2x³", *(str(mcweeny(w)) for w in widths))
+    Console().print(table)
+
+
+def times(m: int, width: float) -> None:
+    """Print the time of all of it, checks included, against its products alone."""
+    rng = np.random.default_rng(0)
+    below, above = (1 - width) / 2, (1 + width) / 2
+    K = with_spectrum([*rng.uniform(0, below, m // 2), *rng.uniform(above, 1, m - m // 2)])
+    plan = schedule(below, above)
+    count = iterate(K, schedule=plan).products
+
+    copy = K.copy()
+
+    def gemms() -> None:
+        for _ in range(count):
+            K @ copy
+
+    compare(
+        f"Projecting a symmetric matrix, m = {m}, gap {width}: {count} products",
+        {
+            "its products alone": gemms,
+            "iterate(K, schedule=…)": lambda: iterate(K, schedule=plan),
+            "iterate(K)": lambda: iterate(K),
+            "scipy.linalg.eigh": lambda: scipy.linalg.eigh(K),
+            "searching for the plan": lambda: next(_paths(Gap(below, 1 - above, width), _U)),
+        },
+        rounds=3,
+    )
+
+
+if __name__ == "__main__":
+    products()
+    times(512, 0.1)
+    times(1024, 0.1)
