@@ -187,7 +187,8 @@ def _distances(
     here = np.where(where == -1, -1, 1)[:, None, None] * x[:, :, None]
     # What lies between the edge that x is measured from and the one that s is.
     between = np.where(where == 1, width, 0)[:, None] - np.where(side == 1, width, 0)[None, :]
-    return here - s + between[:, None, :]
+    distances: Float[np.ndarray, "pieces nodes points"] = here - s + between[:, None, :]
+    return distances
 
 
 @lru_cache(maxsize=64)
