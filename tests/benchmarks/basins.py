@@ -10,10 +10,14 @@ a quarter of the pixels to be followed.
 from __future__ import annotations
 
 import argparse
+from fractions import Fraction
 
 import numpy as np
+from numba import cuda
 
 from analysis import attracting_cycles, basins, disc_radius, enclose_basins, matrix_radius
+from analysis.cuda import label_rows
+from analysis.traps import find_traps
 from corrector import MCWEENY, derive, smoothstep
 from tests.benchmarks.pairs import compare
 
@@ -68,6 +72,40 @@ def pictures(resolution: int) -> None:
     print(f"undecided {proved.undecided:.2%} of the pixels; {mean:.2f} iterations a pixel")
 
 
+def on_a_device(resolution: int) -> None:
+    """The same on a CUDA device, against writing 3 bytes a pixel there; nothing where there is none."""
+    if not cuda.is_available():
+        print("no CUDA device: its frame is left out")
+        return
+    traps = find_traps(MCWEENY, Fraction(1), ((0,), (1,)))
+    lefts, heights = np.linspace(-1.5, 1.5, resolution), np.linspace(-1.5, 1.5, resolution)
+    labels = np.empty((resolution, resolution), np.int8)
+    steps = np.empty((resolution, resolution), np.uint16)
+    there = cuda.device_array(3 * resolution**2, np.uint8)
+
+    @cuda.jit
+    def write(array):
+        i = cuda.grid(1)
+        if i < array.size:
+            array[i] = 1
+
+    def written() -> None:
+        write[-(-there.size // 256), 256](there)
+        cuda.synchronize()
+
+    compare(
+        f"Labels of {MCWEENY} on a CUDA device, {resolution}², no symmetry used",
+        {
+            "writing 3 bytes a pixel there": written,
+            "labels, copied to the host": lambda: label_rows(
+                traps, labels, steps, lefts, heights, 0, resolution, 500
+            ),
+            "basins, all of it": lambda: basins(MCWEENY, resolution=resolution, device="cuda"),
+        },
+        rounds=5,
+    )
+
+
 def numbers() -> None:
     ten = derive(1, 4).member(a4="0.8791885")
     compare(
@@ -86,5 +124,7 @@ def numbers() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--resolution", type=int, default=4096)
-    pictures(parser.parse_args().resolution)
+    resolution = parser.parse_args().resolution
+    pictures(resolution)
+    on_a_device(resolution)
     numbers()
