@@ -29,17 +29,17 @@ from functools import lru_cache
 from math import acosh, asin, ceil, cos, floor, inf, isfinite, log, log2, pi, sin, sqrt
 from typing import TYPE_CHECKING, TypeAlias
 
-import array_api_compat
 from flint import ctx, fmpq_poly
 from scipy.integrate import quad
 
 from corrector import Polynomial
+from corrector.arithmetic import arithmetic_of, is_hermitian
 from corrector.plan import Plan, shortest_plan
 from corrector.rational import as_fmpq, fraction, from_flint
 from corrector.realline import extremes
 
 from .arguments import real_number
-from .arrays import adjoint, frobenius, hermitian_part, trace, unit_roundoff
+from .arrays import adjoint, frobenius, hermitian_part, plus_identity, trace, unit_roundoff
 from .equioscillation import Gap, Parting, parting
 
 if TYPE_CHECKING:
@@ -194,21 +194,21 @@ def part(K: Inexact[Array, "batch m m"], schedule: Schedule, history: History) -
     Raises:
         ValueError: a matrix is not Hermitian, up to rounding.
     """
-    xp = array_api_compat.array_namespace(K)
-    m = K.shape[-1]
-    off, size = frobenius(K - adjoint(K)), frobenius(K)
-    if (off > 10 * m * unit_roundoff(K) * size).any():
-        raise ValueError(
-            "`K` must be Hermitian to be iterated by a schedule, up to rounding; "
-            f"got ‖K − K*‖ = {float(off.max()):.3g}"
-        )
-    eye = xp.eye(m, dtype=K.dtype, device=array_api_compat.device(K))
+    if not is_hermitian(K).all():
+        off = frobenius(K - adjoint(K))
+        if (off > 10 * K.shape[-1] * unit_roundoff(K) * frobenius(K)).any():
+            raise ValueError(
+                "`K` must be Hermitian to be iterated by a schedule, up to rounding; "
+                f"got ‖K − K*‖ = {float(off.max()):.3g}"
+            )
+        K = hermitian_part(K)
+    arithmetic = arithmetic_of(K, hermitian=True, mean=False)
     low, high = schedule.inside
-    X = (hermitian_part(K) - low * eye) / (high - low)
+    X = plus_identity(arithmetic.sum(((1 / Fraction(high - low), K),)), -low / (high - low))
     for p, plan in zip(schedule.steps, schedule.plans, strict=True):
-        R = X - X @ X
+        R = arithmetic.product(X, X, Fraction(-1), ((Fraction(1), X),))
         history.record(frobenius(R), trace(X))
-        X = hermitian_part(plan.at_matrix(X, R)) + float(p.coefficients[0]) * eye
+        X = plus_identity(plan.over(X, arithmetic, R), float(p.coefficients[0]))
         history.products += plan.products - 1
     return X
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import array_api_compat
 import numpy as np
 
+from corrector.arithmetic import Elements
 from corrector.evaluation import scalar_type, square
 
 from .arguments import checked_relaxation, require_corrector
@@ -122,7 +123,8 @@ def frechet(
     require_corrector(g)
     K = square(K)
     E = _direction(K, E)
-    return g.plan.over(_Dual(K, E), _Dual.__matmul__, scalar_type(K)).slope
+    value = g.plan.over(_Dual(K, E), Elements(_Dual.__matmul__, scalar_type(K)))
+    return value.slope
 
 
 @dataclass(frozen=True)

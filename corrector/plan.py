@@ -33,8 +33,10 @@ from functools import lru_cache, partial
 from math import inf, isqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import array_api_compat
 from flint import fmpq_poly
 
+from .arithmetic import Elements, arithmetic_of, is_hermitian
 from .evaluation import scalar_type, square, two_point
 from .rational import as_flint, as_fmpq, fraction
 
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from jaxtyping import Num
 
+    from .arithmetic import Arithmetic
     from .evaluation import Array
 
 Combination: TypeAlias = tuple[tuple[str, Fraction], ...]
@@ -94,23 +97,14 @@ class Plan:
         """The number of matrix products."""
         return len(self.steps)
 
-    def at_matrix(
-        self, K: Num[Array, "*batch m m"], R: Num[Array, "*batch m m"] | None = None
-    ) -> Num[Array, "*batch m m"]:
+    def at_matrix(self, K: Num[Array, "*batch m m"]) -> Num[Array, "*batch m m"]:
         """Return the polynomial's value at K; see `Corrector.at_matrix`.
 
-        Args:
-            K: the matrices.
-            R: K − K², where the caller has it already; saves one product.
-
-        Cost: `products` matrix products, less one where R is given; as many matrices of memory as
-        are still to be used.
+        Cost: `products` matrix products; as many matrices of memory as are still to be used.
         """
         K = square(K)
-        scalar = scalar_type(K)
-        known = {"R": _Shifted(R, Fraction(0))} if R is not None else {}
-        value = self._run(_Shifted(K, Fraction(0)), known, lambda a, b: a @ b, scalar)
-        return 0 * K if value.part is None else value.part
+        value = self.over(K, _arithmetic(K))
+        return 0 * K if value is None else value
 
     def round_off(self, norm: float) -> float:
         """Return a bound on the error of one evaluation at a projector of this norm, in units of u.
@@ -130,43 +124,36 @@ class Plan:
         return self._propagate(_Rounded(x, 0.0, 0.0, 0.0))
 
     def _propagate(self, K: _Rounded) -> float:
-        value = self.over(K, lambda a, b: a * b, float)
+        value = self.over(K, Elements(lambda a, b: a * b, float))
         error: float = 0.0 if value is None else value.error
         return error
 
-    def over(self, K: Any, times: Callable[[Any, Any], Any], scalar: Callable[[Fraction], Any]) -> Any:
+    def over(self, K: Any, arithmetic: Arithmetic, residual: Any = None) -> Any:
         """Return the polynomial's value at an element of any algebra over the rationals.
 
         Args:
-            K: the element; elements add, and scalars multiply them from the left.
-            times: the product of two elements, called once a step.
-            scalar: the type in which the coefficients meet elements.
+            K: the element.
+            arithmetic: how elements are added and multiplied; one product is asked for a step.
+            residual: K − K·K, where the caller has it already; saves one product.
 
         Returns:
-            The value; None for the polynomial 0.
+            The value, which is none of the arguments; None for the polynomial 0.
         """
-        return self._run(_Shifted(K, Fraction(0)), {}, times, scalar).part
-
-    def _run(
-        self,
-        K: _Shifted,
-        known: dict[str, _Shifted],
-        times: Callable[[Any, Any], Any],
-        scalar: Callable[[Fraction], Any],
-    ) -> _Shifted:
-        values = {"I": _Shifted(None, Fraction(1)), "K": K} | known
-        last = self._last_uses()
+        values = {"I": _Sum((), Fraction(1)), "K": _Sum(((Fraction(1), K),))}
+        if residual is not None:
+            values["R"] = _Sum(((Fraction(1), residual),))
+        last, shares = self._last_uses(), dict(self.result)
         for i, step in enumerate(self.steps):
-            if step.name not in known:
-                left, right = (_combined(side, values, scalar) for side in (step.left, step.right))
-                product = _multiplied(left, right, times, scalar)
-                values[step.name] = product
-                if step.plus or step.sign < 0:
-                    whole = (*step.plus, (step.name, Fraction(step.sign)))
-                    values[step.name] = _combined(whole, values, scalar)
+            if i == len(self.steps) - 1 and step.name in shares and step.name not in values:
+                share = shares.pop(step.name)  # added up together with the last product
+                plus = _summed([*shares.items(), *((name, share * c) for name, c in step.plus)])
+                return _carried_out(step, plus, share * step.sign, values, arithmetic).terms[0][1]
+            if step.name not in values:
+                values[step.name] = _carried_out(step, step.plus, Fraction(step.sign), values, arithmetic)
             for name in last.get(i, ()):
                 del values[name]
-        return _combined(self.result, values, scalar)
+        terms = _combined(self.result, values).terms
+        return arithmetic.sum(terms) if terms else None
 
     def _last_uses(self) -> dict[int, list[str]]:
         """By step, the names that no later step needs: matrices to let go of."""
@@ -458,38 +445,51 @@ class _Workshop:
         return _summed([(z, fraction(a)), (y, fraction(b)), *_on(linear, names, basis)])
 
 
+def _arithmetic(K: Array) -> Arithmetic:
+    """In place for NumPy's floating-point matrices; by operators for what may carry gradients or be exact."""
+    if not array_api_compat.is_numpy_array(K) or K.dtype == object:
+        return Elements(lambda a, b: a @ b, scalar_type(K))
+    return arithmetic_of(K, hermitian=bool(is_hermitian(K).all()))
+
+
 @dataclass(frozen=True)
-class _Shifted:
-    """part + shift·I: the identity is never stored."""
+class _Sum:
+    """Σ c·x + shift·I, not added up yet; the identity is never stored."""
 
-    part: Any
-    shift: Fraction
+    terms: tuple[tuple[Fraction, Any], ...]
+    shift: Fraction = Fraction(0)
+
+    def __add__(self, other: _Sum) -> _Sum:
+        by_matrix = {id(x): (c, x) for c, x in self.terms}
+        for c, x in other.terms:
+            by_matrix[id(x)] = (by_matrix.get(id(x), (Fraction(0), x))[0] + c, x)
+        return _Sum(tuple((c, x) for c, x in by_matrix.values() if c), self.shift + other.shift)
+
+    def __rmul__(self, factor: Fraction) -> _Sum:
+        return _Sum(tuple((factor * c, x) for c, x in self.terms if factor), factor * self.shift)
+
+    def as_factor(self, arithmetic: Arithmetic) -> tuple[Fraction, Any]:
+        """The sum less its multiple of I, as a number and one matrix."""
+        return self.terms[0] if len(self.terms) == 1 else (Fraction(1), arithmetic.sum(self.terms))
 
 
-def _combined(
-    combination: Combination, values: dict[str, _Shifted], scalar: Callable[[Fraction], Any]
-) -> _Shifted:
-    part, shift = None, Fraction(0)
+def _combined(combination: Combination, values: dict[str, _Sum]) -> _Sum:
+    total = _Sum(())
     for name, c in _with_k(combination):
-        value = values[name]
-        shift += c * value.shift
-        if value.part is not None:
-            term = value.part if c == 1 else scalar(c) * value.part
-            part = term if part is None else part + term
-    return _Shifted(part, shift)
+        total += c * values[name]
+    return total
 
 
-def _multiplied(
-    left: _Shifted,
-    right: _Shifted,
-    times: Callable[[Any, Any], Any],
-    scalar: Callable[[Fraction], Any],
-) -> _Shifted:
-    part = times(left.part, right.part)
-    for shift, other in ((left.shift, right.part), (right.shift, left.part)):
-        if shift:
-            part = part + scalar(shift) * other
-    return _Shifted(part, left.shift * right.shift)
+def _carried_out(
+    step: Step, plus: Combination, scale: Fraction, values: dict[str, _Sum], arithmetic: Arithmetic
+) -> _Sum:
+    """`plus` + scale·left·right, by (cX + sI)(dY + tI) = cd·XY + ct·X + sd·Y + st·I with X and Y stored."""
+    left, right = _combined(step.left, values), _combined(step.right, values)
+    c, X = left.as_factor(arithmetic)
+    d, Y = (c, X) if step.left == step.right else right.as_factor(arithmetic)
+    rest = _Sum(((c * right.shift, X),)) + _Sum(((d * left.shift, Y),), left.shift * right.shift)
+    rest = scale * rest + _combined(plus, values)  # what is small near a projector first: it keeps its digits
+    return _Sum(((Fraction(1), arithmetic.product(X, Y, scale * c * d, rest.terms)),), rest.shift)
 
 
 @dataclass(frozen=True)

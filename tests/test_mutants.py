@@ -39,6 +39,7 @@ KERNEL = "tests/analysis/test_kernel.py"
 RADIUS = "tests/analysis/test_radius.py"
 ATTAINED = RADIUS + "::test_matrices_nearer_converge_and_the_one_given_does_not"
 SCHEDULE = "tests/analysis/test_scheduling.py"
+ARITHMETIC = "tests/corrector/test_arithmetic.py"
 VERIFY = "tests/analysis/test_verification.py"
 STRATEGY = "tests/analysis/test_strategies.py"
 RULES = "tests/training/test_rules.py"
@@ -64,12 +65,6 @@ MUTANTS = [
     ("corrector/plan.py", "return -(-degree // s) - 1", "return -(-degree // s)", PLAN),
     ("corrector/plan.py", 'plus=_one("K"), sign=-1)', 'plus=_one("K"))', PLAN),
     ("corrector/plan.py", "if _loss(tuned) <= accepted:", "if True:", PLAN),
-    (
-        "corrector/plan.py",
-        "((left.shift, right.part), (right.shift, left.part))",
-        "((left.shift, left.part), (right.shift, right.part))",
-        PLAN,
-    ),
     ("corrector/polynomial.py", "self(Polynomial((point, 1)))", "self(Polynomial((point, -1)))", POLYNOMIAL),
     ("corrector/polynomial.py", "return (-self).__add__(other)", "return self.__add__(other)", ALGEBRA),
     ("corrector/polynomial.py", "either and any(coefficients)", "any(coefficients)", ALGEBRA),
@@ -144,8 +139,8 @@ MUTANTS = [
     ("analysis/iteration.py", "verdict[~contracts & still] = Status.STALLED", "pass", ITERATION),
     (
         "analysis/iteration.py",
-        "R = current - current @ current",
-        "R = current @ current - current",
+        "current, current, Fraction(-1)",
+        "current, current, Fraction(1)",
         ITERATION,
     ),
     ("analysis/iteration.py", "difference = -np.convolve(g, g)", "difference = np.convolve(g, g)", ITERATION),
@@ -228,7 +223,26 @@ MUTANTS = [
     ("analysis/scheduling.py", "(floor, ceil, floor, ceil)", "(ceil, floor, ceil, floor)", SCHEDULE),
     ("analysis/scheduling.py", "(2 * _green(gap))", "(4 * _green(gap))", SCHEDULE),
     ("analysis/scheduling.py", "return max(abs(l0), abs(l1), ", "return max(", SCHEDULE),
-    ("analysis/iteration.py", "(H - (half - slack) * eye)", "(H + half * eye)", SCHEDULE),
+    ("analysis/iteration.py", "middle - half + slack", "middle + half", SCHEDULE),
+    ("analysis/arrays.py", "flat[..., :: m + 1] += c", "flat[..., :: m] += c", SCHEDULE),
+    (
+        "corrector/arithmetic.py",
+        "left[..., i : i + height, :] @",
+        "right[..., i : i + height, :] @",
+        ARITHMETIC,
+    ),
+    ("corrector/arithmetic.py", "self._adjoint(strip[..., :, height:])", "0", ARITHMETIC),
+    ("corrector/arithmetic.py", "if (self.mean and left is not right) or", "if", ARITHMETIC),
+    ("corrector/arithmetic.py", "out -= x", "out += x", ARITHMETIC),
+    (
+        "corrector/arithmetic.py",
+        "            out[...] = start\n            _scale(out, c)",
+        "            out[...] = start",
+        ARITHMETIC,
+    ),
+    ("corrector/plan.py", "scale * rest + _combined(plus, values)", "rest + _combined(plus, values)", PLAN),
+    ("corrector/plan.py", "d * left.shift", "d * right.shift", PLAN),
+    ("analysis/iteration.py", "self.g, self.rough = MCWEENY, False", "self.rough = False", ITERATION),
     ("analysis/verification.py", "kept, given = _copied(x), _copied(x)", "kept, given = x, x", VERIFY),
     ("analysis/verification.py", "first = _copied(y)", "first = y", VERIFY),
     ("analysis/verification.py", "u * (32 + kappa**2)", "1e4 * u * (32 + kappa**2)", VERIFY),

@@ -21,6 +21,9 @@ U = 2.0**-53
     np.array([[1.00478075, -0.00502314], [0.02435135, 0.00398871]]),
     Corrector((0, 0, 11, "-37/2", 11, -4, 2, "-1/2")),  # its plan loses a digit more
 )
+@example(  # one whose plan would leave a residual of 48u
+    np.array([[1.00328614]]), Corrector((0, 0, "29/3", "-29/2", 7, "-8/3", 2, "-1/2"))
+)
 def test_near_idempotents_converge_to_their_spectral_projector(K, g):
     solution = iterate(K, g)
     assert solution.status == Status.CONVERGED, solution

@@ -2,12 +2,14 @@
 
     .venv/bin/python -m tests.benchmarks.schedules
 
-Floor: no program of fewer products reaches the error (`Schedule.floor`); and its own products, as time.
+Floors: no program of fewer products reaches the error (`Schedule.floor`).  In time, its own products; of
+symmetric matrices that commute half a product is enough, so half of that.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg
@@ -20,7 +22,13 @@ from analysis.scheduling import _paths
 from tests.benchmarks.pairs import compare
 from tests.problems import with_spectrum
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _U = 2.0**-53
+_SIGNM = 1024
+"""The size up to which `signm` is timed on oblique matrices: beyond, it takes minutes."""
+
 _CLASSES = {
     "degree 2 (SP2-ACC, searched)": ((2, 0), (2, 1)),
     "degree 3 (minimax cubics)": ((3, 1),),
@@ -60,29 +68,47 @@ def times(m: int, width: float) -> None:
     rng = np.random.default_rng(0)
     below, above = (1 - width) / 2, (1 + width) / 2
     K = with_spectrum([*rng.uniform(0, below, m // 2), *rng.uniform(above, 1, m - m // 2)])
+    L = np.eye(m) + rng.standard_normal((m, m)) / (3 * np.sqrt(m))
+    oblique = np.linalg.solve(L, K @ L)
     plan = schedule(below, above)
+
+    def gemms(X: np.ndarray, count: int) -> Callable[[], None]:
+        copy = X.copy()  # of X @ X numpy would compute half
+
+        def run() -> None:
+            for _ in range(count):
+                X @ copy
+
+        return run
+
     count = iterate(K, schedule=plan).products
-
-    copy = K.copy()
-
-    def gemms() -> None:
-        for _ in range(count):
-            K @ copy
-
     compare(
         f"Projecting a symmetric matrix, m = {m}, gap {width}: {count} products",
         {
-            "its products alone": gemms,
+            "its products alone": gemms(K, count),
             "iterate(K, schedule=…)": lambda: iterate(K, schedule=plan),
             "iterate(K)": lambda: iterate(K),
             "scipy.linalg.eigh": lambda: scipy.linalg.eigh(K),
+            "scipy.linalg.signm": lambda: scipy.linalg.signm(2 * K - np.eye(m)),
             "searching for the plan": lambda: next(_paths(Gap(below, 1 - above, width), _U)),
         },
+        rounds=3,
+    )
+    count = iterate(oblique).products
+    candidates = {
+        "its products alone": gemms(oblique, count),
+        "iterate(K)": lambda: iterate(oblique),
+    }
+    if m <= _SIGNM:
+        candidates["scipy.linalg.signm"] = lambda: scipy.linalg.signm(2 * oblique - np.eye(m))
+    compare(
+        f"Projecting an oblique matrix of the same spectrum, m = {m}: {count} products",
+        candidates,
         rounds=3,
     )
 
 
 if __name__ == "__main__":
     products()
-    times(512, 0.1)
     times(1024, 0.1)
+    times(2048, 0.1)
