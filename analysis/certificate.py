@@ -5,30 +5,60 @@ from K, and its limit, the spectral projector of K for Re λ > ½, is
 
     P = K + S·φ(E),   φ(E) = ((I − 4E)^{−1/2} − I)/2 = Σ_{j≥1} c_j E^j,   c_j = ½C(2j, j) > 0,
 
-so ‖P − K‖ ≤ ‖SE‖·φ(e)/e for any e ≥ ‖E‖: no limit needs to be computed.  Every bound below adds
-what rounding can have hidden: a computed product of m by m matrices differs from the exact one by
-at most γ_m |A||B|, γ_m = mu/(1 − mu), whatever the order of summation (Higham, *Accuracy and
-Stability of Numerical Algorithms*, 2nd ed., eq. 3.13; for complex numbers lemma 3.5).
+so ‖P − K‖ ≤ ‖SE‖·φ(e)/e for any e ≥ ‖E‖: no limit needs to be computed.
+
+*The rank* is the one integer near tr P = tr K + tr SE + 3 tr SE² + … if the rest of the sum is small.
+If it is not: H = S + S* satisfies HS + S*H = 2S*S + S² + S*² ≥ 2S*S + (2 − 8e)I > 0, so by the inertia
+theorem of Ostrowski and Schneider S has as many eigenvalues to the right of the imaginary axis as H has
+above 0.  And H stays away from 0: for a unit vector x with Hx = μx the same expression is
+μ² = 2|Sx|² + 2 Re x*S²x ≥ ½μ² + 2 − 8e, so |μ| ≥ 2√(1 − 4e).  A factorisation H ≈ LDL* that is nearer
+than that has its inertia.
+
+*Norms* are bounded by ‖A‖_F and √(‖A‖₁‖A‖_∞); where that is too much, bI − A and bI + A, or b²I − A*A,
+are shown to be positive definite by a Cholesky factorisation, whose backward error is known.
+
+Every bound below adds what rounding can have hidden: a computed product of m by m matrices differs from
+the exact one by at most γ_m |A||B|, γ_m = mu/(1 − mu), whatever the order of summation (Higham,
+*Accuracy and Stability of Numerical Algorithms*, 2nd ed., eq. 3.13; for complex numbers lemma 3.5).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from fractions import Fraction
+from math import inf, isnan, sqrt
 from typing import TYPE_CHECKING
 
 import array_api_compat
 import numpy as np
+import scipy.linalg
 
-from .arrays import adjoint, checked_matrix, frobenius, in_double, on_host
-from .iteration import iterate
+from corrector.arithmetic import is_hermitian
+
+from .arrays import (
+    adjoint,
+    checked_matrix,
+    frobenius,
+    hermitian_part,
+    in_double,
+    norm_estimate,
+    on_host,
+    plus_identity,
+    positive_definite,
+    trace,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jaxtyping import Inexact
 
     from corrector.evaluation import Array
 
 _U = 2.0**-53
+
+_LARGE = 0.15
+"""Bounds on ‖K − K²‖ from here on are sharpened: φ(e) grows without limit towards ¼."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +95,14 @@ def certify(K: Inexact[Array, "m m"]) -> Certificate:
         ValueError: K is not one square matrix, is empty, or is not finite.
         TypeError: K does not hold floating-point numbers.
 
-    Cost: 2 products where ‖K − K²‖ is small, 4 where it is nearer to ¼; where the trace leaves the
-    rank open, a McWeeny iteration from K and 3 products more.
+    Cost: 2 products, or 3 where ‖K − K²‖ is near ¼ or so small that rounding would hide it; near ¼ up to
+    twelve Cholesky factorisations and one LDL*, each of a sixth of a product's operations.
 
     References: the law of the residual, ‖4E'‖ ≤ ‖4E‖², is that of `iteration.residual_law`; the
     closed form of the limit is that of the matrix sign function: Higham, *Functions of Matrices*,
-    eq. 5.3.
+    eq. 5.3; A. Ostrowski and H. Schneider, *Some theorems on the inertia of general matrices*, J. Math.
+    Anal. Appl. 4 (1962) 72–84, theorem 1; S. M. Rump, *Verification of positive definiteness*, BIT 46
+    (2006) 433–452.
 
     >>> import numpy as np
     >>> certify(np.array([[0.9, 0.2], [0.1, 0.1]])).rank
@@ -86,22 +118,33 @@ def certify(K: Inexact[Array, "m m"]) -> Certificate:
 
 
 def _certify(K: Array) -> Certificate:
-    E, E_error = _less(K, *_times(K, K))
-    e = _up(_norm(E) + E_error)
-    if e >= 0.25:
-        e = min(e, _sharp_norm(E, E_error))
-    if not e < 0.25:
-        return _refused(e, f"‖K − K²‖ must be below 1/4; its bound is {e:.4g}")
+    """E takes one product or three; of what is left one goes into the rank, or into SE, or into ‖E‖."""
+    careful = _drowns(K)
+    E, E_error = _careful_residual(K) if careful else _less(K, 0, *_times(K, K))
     S, S_error = _reflection(K)
-    M, M_error = _times(S, E, S_error, E_error)
-    first = _up(_norm(M) + M_error)
+    e = _up(_norm(E) + E_error)
+    if e >= _LARGE:
+        e = min(e, _norm_by_parts(E, E_error))
+    squared = not careful and e >= _LARGE and e > 1.2 * float(norm_estimate(E)) and not is_hermitian(K)
+    if squared:
+        e = min(e, _norm_by_square(E, E_error))
+    if not e < 0.25:
+        e = inf if isnan(e) else e  # overflow
+        return _refused(e, f"‖K − K²‖ must be below 1/4; its bound is {e:.4g}")
     root = sqrt(1 - 4 * e)
-    radius = _up(first * 2 / (root * (1 + root)))  # φ(e)/e
-    rank = _rank_by_trace(K, E, M, M_error, E_error, e)
+    growth = 2 / (root * (1 + root))  # φ(e)/e
+    if careful or squared:
+        first = _up(_norm_by_parts(S, S_error) * e)
+        rank = _rank_by_trace(K, _up(_size(S) + S_error) * _up(_size(E) + E_error) * growth)
+    else:
+        M, M_error = _times(S, E, S_error, E_error)
+        first = _norm_by_parts(M, M_error, loose=4)
+        rank = _rank_by_series(K, E, M, M_error, E_error, e)
     if rank is None:
-        rank = _rank_by_path(K, S, e)
+        rank = _rank_by_inertia(K, e)
     if rank is None:
         return _refused(e, f"‖K − K²‖ ≤ {e:.4g} proves a projector; its rank stays open")
+    radius = _up(first * growth)
     return Certificate(holds=True, rank=rank, radius=radius, residual=e, reason=f"‖K − K²‖ ≤ {e:.4g} < 1/4")
 
 
@@ -109,7 +152,48 @@ def _refused(e: float, reason: str) -> Certificate:
     return Certificate(holds=False, rank=None, radius=None, residual=e, reason=reason)
 
 
-def _rank_by_trace(K: Array, E: Array, M: Array, M_error: float, E_error: float, e: float) -> int | None:
+def _drowns(K: Array) -> bool:
+    """Whether one product's bound on rounding, γ‖K‖_F², would be far above the K − K² of some vectors."""
+    xp = array_api_compat.array_namespace(K)
+    host = np.cos(np.outer(np.arange(1, K.shape[-1] + 1), np.arange(1, 5)) ** 1.5)
+    V = xp.asarray(host, dtype=K.dtype, device=array_api_compat.device(K))
+    image = K @ V
+    noise = _gamma(K) * _size(K) * _size(K)
+    return bool(frobenius(image - K @ image) < 10 * noise * frobenius(V))
+
+
+def _careful_residual(K: Array) -> tuple[Array, float]:
+    """The computed K − K² with some 24 bits more, and a bound on its error, in three products.
+
+    K = A₁ + A₂ by rows and K = B₁ + B₂ by columns, the leading parts of so few bits that A₁B₁ is
+    computed without error: K² = A₁B₁ + A₁B₂ + A₂K.  (Ozaki, Ogita, Oishi and Rump, *Error-free
+    transformations of matrix multiplication*, Numer. Algorithms 59 (2012) 95–118.)
+    """
+    A, B = _leading_bits(K, -1), _leading_bits(K, -2)
+    head = _less(K, 0, A @ B, 0)
+    first = _less(*head, *_times(A, K - B))
+    return _less(*first, *_times(K - A, K))
+
+
+def _leading_bits(K: Array, axis: int) -> Array:
+    """K rounded to so many bits, in each row or column, that products of two such are exact."""
+    xp = array_api_compat.array_namespace(K)
+    real = xp.isdtype(K.dtype, "real floating")
+    bits = (53 - (K.shape[-1] * (1 if real else 8)).bit_length()) // 2
+    parts = [K] if real else [xp.real(K), xp.imag(K)]
+    top = xp.max(xp.abs(K), axis=axis, keepdims=True)
+    unit = 2.0 ** (xp.floor(xp.log2(xp.where(top > 2.0**-900, top, xp.ones_like(top)))) + 2 - bits)
+    rounded = [xp.round(part / unit) * unit for part in parts]
+    return rounded[0] if real else rounded[0] + 1j * rounded[1]
+
+
+def _rank_by_trace(K: Array, rest: float) -> int | None:
+    """The one integer that tr P leaves possible, if tr P and tr K differ by `rest` at most."""
+    xp, m = array_api_compat.array_namespace(K), K.shape[-1]
+    return _only_integer(complex(xp.linalg.trace(K)).real, rest + 2 * m * _U * sqrt(m) * _size(K))
+
+
+def _rank_by_series(K: Array, E: Array, M: Array, M_error: float, E_error: float, e: float) -> int | None:
     """The one integer that tr P = tr K + tr SE + 3 tr SE² + … leaves possible, M being SE."""
     m = K.shape[-1]
     xp = array_api_compat.array_namespace(K)
@@ -120,42 +204,90 @@ def _rank_by_trace(K: Array, E: Array, M: Array, M_error: float, E_error: float,
     error = sqrt(m) * M_error + 3 * (size_M * E_error + M_error * size_E)
     error += size_M * size_E * e * 10 / (1 - 4 * e)  # c_j ≤ 10·4^{j−3} for j ≥ 3
     error += 4 * m * _U * (sqrt(m) * (size_K + size_M) + 3 * m * size_M * size_E)
-    error = _up(error)
-    nearest = round(trace.real)
-    # The true trace is an integer within `error` of `trace`: is there another candidate?
-    return nearest if abs(trace.real - nearest) + error < 0.5 and error < 0.5 else None
+    return _only_integer(trace.real, error)
 
 
-def _rank_by_path(K: Array, S: Array, e: float) -> int | None:
-    """The rank of the computed limit, where a path of invertible matrices joins it to K.
+def _only_integer(value: float, error: float) -> int | None:
+    """The integer within `error` of the value, if there is no other candidate."""
+    nearest, error = round(value), _up(error)
+    return nearest if abs(value - nearest) + error < 0.5 and error < 0.5 else None
 
-    Along S_t = (1 − t)S + tŜ, I − S_t² = (1−t)²·4E + t²(I − Ŝ²) + t(1−t)(2I − SŜ − ŜS).  While its
-    norm is below 1 no eigenvalue of S_t touches the imaginary axis, so that S and Ŝ have equally
-    many to the right of it.
+
+def _rank_by_inertia(K: Array, e: float) -> int | None:
+    """The number of eigenvalues above 0 of ½H = K + K* − I, by LDL*: all are at least √(1 − 4e) away."""
+    K = np.asarray(array_api_compat.to_device(K, "cpu"))
+    H = K + adjoint(K) - np.eye(len(K))
+    L, D, _ = scipy.linalg.ldl(H)
+    right = np.diagonal(D)[:, None] * adjoint(L)  # DL*, where D has a diagonal on either side at most
+    right[:-1] += np.diagonal(D, 1)[:, None] * adjoint(L)[1:]
+    right[1:] += np.diagonal(D, -1)[:, None] * adjoint(L)[:-1]
+    again, error = _times(L, right, 0, _gamma(K) * _size(D) * _size(L))
+    away = _up(_size(H - again) + error + _U * (_size(H) + _size(again)))
+    return _positive(D) if away < sqrt(1 - 4 * e) * (1 - 8 * _U) else None
+
+
+def _positive(D: Inexact[np.ndarray, "m m"]) -> int:
+    """The number of positive eigenvalues of a matrix of 1 by 1 and Hermitian 2 by 2 blocks, exactly."""
+    count, i = 0, 0
+    while i < len(D):
+        a, b = Fraction(float(D[i, i].real)), D[i + 1, i] if i + 1 < len(D) else 0
+        if b == 0:
+            count, i = count + (a > 0), i + 1
+            continue
+        d = Fraction(float(D[i + 1, i + 1].real))
+        determinant = a * d - Fraction(float(b.real)) ** 2 - Fraction(float(b.imag)) ** 2
+        count, i = count + (2 * (a > 0) if determinant > 0 else determinant < 0 or a + d > 0), i + 2
+    return count
+
+
+def _norm_by_parts(A: Array, error: float, loose: float = 1.3) -> float:
+    """An upper bound on ‖A + error‖: the norms of the Hermitian and of the skew part, where that is less.
+
+    Tried if the simple bound is `loose` times an estimate; at most 2.2 times the norm then.
     """
-    limit = iterate(K).value
-    E_hat, E_hat_error = _less(limit, *_times(limit, limit))
-    e_hat = _up(_norm(E_hat) + E_hat_error)
-    if e_hat >= 0.25:
-        return None
-    T, T_error = _reflection(limit)
-    left, left_error = _times(S, T, 0, T_error)
-    right, right_error = _times(T, S, T_error, 0)
-    xp = array_api_compat.array_namespace(K)
-    eye = xp.eye(K.shape[-1], dtype=K.dtype, device=array_api_compat.device(K))
-    mixed = _up(_norm(2 * eye - left - right) + left_error + right_error + 8 * _U * _size(left))
-    if _up(_greatest(4 * e, mixed, 4 * e_hat)) >= 1:
-        return None
-    M, M_error = _times(T, E_hat, T_error, E_hat_error)
-    return _rank_by_trace(limit, E_hat, M, M_error, E_hat_error, e_hat)
+    simple = _up(_norm(A) + error)
+    if simple <= loose * float(norm_estimate(A)):
+        return simple
+    error = _up(error + _U * _size(A))
+    skew = 0.5j * (A - adjoint(A))
+    return min(simple, _up(_hermitian_norm(hermitian_part(A), error) + _hermitian_norm(skew, error)))
 
 
-def _greatest(start: float, middle: float, end: float) -> float:
-    """The greatest value of (1−t)²·start + t(1−t)·middle + t²·end for 0 ≤ t ≤ 1."""
-    bend, slope = start - middle + end, middle - 2 * start
-    if bend >= 0 or not 0 < slope < -2 * bend:
-        return max(start, end)
-    return start - slope**2 / (4 * bend)
+def _hermitian_norm(A: Array, error: float) -> float:
+    """An upper bound on ‖A + error‖ for Hermitian A, mostly within a tenth."""
+    for b in _guesses(A):
+        if _definite(plus_identity(-A, b), error) and _definite(plus_identity(A + 0, b), error):
+            return b
+    return _up(_norm(A) + error)
+
+
+def _norm_by_square(A: Array, error: float) -> float:
+    """An upper bound on ‖A + error‖, mostly within a tenth; infinite if none was found."""
+    G, G_error = _times(adjoint(A), A)
+    G_error = _up(G_error + _U * _size(G))
+    for b in _guesses(A):
+        if _definite(plus_identity(hermitian_part(-G), b * b), G_error):
+            return _up(b + error)
+    return inf
+
+
+def _guesses(A: Array) -> Iterator[float]:
+    """Numbers that may be just above ‖A‖; below ¼, if it can be."""
+    estimate = float(norm_estimate(A))
+    for factor in (1.02, 1.1, 1.3):
+        guess = factor * estimate
+        yield guess if not estimate < 0.25 <= guess else (estimate + 0.25) / 2
+
+
+def _definite(A: Array, error: float) -> bool:
+    """Whether the Hermitian A plus any matrix of norm `error` is sure to be positive definite.
+
+    If Cholesky's algorithm runs to its end on B, then λ_min(B) ≥ −γ_{m+1}/(1 − γ_{m+1})·tr B.
+    """
+    trace_A = float(trace(A))
+    if not trace_A > 0:
+        return False
+    return positive_definite(plus_identity(A, -_up(4 * _gamma(A) * trace_A + error)))
 
 
 def _times(A: Array, B: Array, A_error: float = 0, B_error: float = 0) -> tuple[Array, float]:
@@ -166,10 +298,10 @@ def _times(A: Array, B: Array, A_error: float = 0, B_error: float = 0) -> tuple[
     return A @ B, _up(error + A.shape[-1] ** 2 * 2.0**-1022)
 
 
-def _less(A: Array, B: Array, B_error: float) -> tuple[Array, float]:
-    """The computed A − B, and a bound on its distance from A less the true B."""
+def _less(A: Array, A_error: float, B: Array, B_error: float) -> tuple[Array, float]:
+    """The computed A − B, and a bound on its distance from the true A less the true B."""
     difference = A - B
-    return difference, _up(_U * _size(difference) + B_error)
+    return difference, _up(_U * _size(difference) + A_error + B_error)
 
 
 def _reflection(K: Array) -> tuple[Array, float]:
@@ -194,20 +326,13 @@ def _size(A: Array) -> float:
 
 
 def _norm(A: Array) -> float:
-    """An upper bound on ‖A‖, less the rounding of the sums: min(‖A‖_F, √(‖A‖₁‖A‖_∞))."""
+    """An upper bound on ‖A‖: min(‖A‖_F, √(‖A‖₁‖A‖_∞))."""
     xp = array_api_compat.array_namespace(A)
     size = xp.abs(A)
     rows = float(on_host(xp.max(xp.sum(size, axis=-1))))
     columns = float(on_host(xp.max(xp.sum(size, axis=-2))))
     inflate = 1 + 2 * int(A.shape[-1]) ** 2 * _U
     return inflate * min(_size(A), sqrt(rows) * sqrt(columns))
-
-
-def _sharp_norm(A: Array, error: float) -> float:
-    """An upper bound on ‖A + error‖ within m^{1/8} of ‖A‖, from ‖(A*A)²‖_F^{1/4}."""
-    G, G_error = _times(adjoint(A), A)
-    H, H_error = _times(G, G, G_error, G_error)
-    return _up(_up(_norm(H) + H_error) ** 0.25 + error)
 
 
 def _up(x: float) -> float:
