@@ -16,6 +16,7 @@ from .enclosure import Enclosure as Enclosure
 from .enclosure import enclose_basins as enclose_basins
 from .fixedpoint import FixedPoint as FixedPoint
 from .fixedpoint import fixed_points as fixed_points
+from .iteration import NotSpectralWarning as NotSpectralWarning
 from .iteration import Solution as Solution
 from .iteration import Status as Status
 from .iteration import iterate as iterate
@@ -25,6 +26,8 @@ from .jordan import at_jordan_block as at_jordan_block
 from .jordan import is_fixed as is_fixed
 from .jordan import jordan_conditions as jordan_conditions
 from .matrices import minimal_polynomial as minimal_polynomial
+from .projector import spectral_gap as spectral_gap
+from .projector import spectral_projector as spectral_projector
 from .radius import MatrixRadius as MatrixRadius
 from .radius import Radius as Radius
 from .radius import disc_radius as disc_radius

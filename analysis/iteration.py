@@ -6,13 +6,14 @@ after a step is R' = R^{n+1}·(Σ a_k R^k + K Σ b_k R^k), with coefficients rea
 
     ‖R'‖ ≤ ‖R‖^{n+1} Σ_k (|a_k| + ‖K‖ |b_k|) ‖R‖^k.
 
-While this bound holds the iteration converges; once the computed residual exceeds it, rounding has
-taken over and further steps cannot help.  Where the residual stalls depends on κ = ‖K‖: in any form
-of the step near 0.2κ⁴u, u the unit round-off.
+While this bound holds the iteration converges.  Once the computed residual exceeds it, rounding has
+taken over: what is seen is noise, near 0.2κ⁴u with κ = ‖K‖ and u the unit round-off, in any form of the
+step.  The true residual goes on falling as the law says, so steps are taken until that is below κ²u.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,6 +40,7 @@ from .arrays import (
     unit_roundoff,
 )
 from .scheduling import History, part
+from .sides import belongs, leftmost, slack, turned
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Inexact, Int
@@ -57,9 +59,6 @@ _DOUBT = 1e-3
 _FEW = 10.0
 """Roundings that a step may make, and its residual hold."""
 
-_SLACK = 1e3
-"""Roundings, u√m‖K‖ each, that the test of a schedule allows for: its steps make some hundreds."""
-
 
 class Status(StrEnum):
     """How an iteration ended."""
@@ -75,9 +74,13 @@ class Status(StrEnum):
     DIVERGED = "diverged"
     """Some eigenvalue escapes to infinity; `value` is the iterate before that was seen."""
     CONTRADICTED = "contradicted"
-    """Idempotent, but an eigenvalue was found where the schedule was told that there is none."""
+    """An eigenvalue was found where the schedule was told that there is none."""
     MAX_STEPS = "max_steps"
     """`max_steps` were used up first."""
+
+
+class NotSpectralWarning(UserWarning):
+    """A limit is idempotent but not K's spectral projector for Re λ > ½: other eigenvalues went to 1."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,6 +96,9 @@ class Solution:
             (max(steps) + 1, *batch); nan once a matrix has stopped.
         traces: the real parts of the traces, likewise: the rank, once idempotent.
         spent: products spent by then, int64, shape (max(steps) + 1,).
+        spectral: whether the value is K's projector for Re λ > ½, or above the gap of the schedule:
+            True where proved, False where disproved, None where neither; for a batch an object array.
+        inversions: inverses spent; only `spectral_projector` takes any.
     """
 
     value: Array
@@ -102,13 +108,16 @@ class Solution:
     residuals: Float[np.ndarray, "steps *batch"]
     traces: Float[np.ndarray, "steps *batch"]
     spent: Int[np.ndarray, " steps"]
+    spectral: bool | np.ndarray[Any, Any] | None = None
+    inversions: int = 0
 
     def __repr__(self) -> str:
         last = np.nanmin(self.residuals[-1]) if np.isfinite(self.residuals[-1]).any() else np.nan
         ended = self.status.value if isinstance(self.status, Status) else _tally(self.status)
         return (
             f"Solution({ended}, steps={np.max(self.steps)}, products={self.products}, "
-            f"residual={last:.2g}, value={tuple(self.value.shape)} {self.value.dtype})"
+            + (f"inversions={self.inversions}, " if self.inversions else "")
+            + f"residual={last:.2g}, value={tuple(self.value.shape)} {self.value.dtype})"
         )
 
     @property
@@ -124,16 +133,18 @@ def iterate(
     max_steps: int = 100,
     *,
     schedule: Schedule | None = None,
+    scale: bool = False,
 ) -> Solution:
     """Return the limit of K ← K + γ(g(K) − K), a projector, with the status of the iteration.
 
     Runs at the relaxation asked for until a full step is sure to contract, then at γ = 1: a relaxed
     step converges only linearly, and inside that region full steps have the same limit.
 
-    With a schedule its steps come first, which part the spectrum at its gap in fewer products; then g
+    With a schedule its steps come first, which part a real spectrum at its gap in fewer products; then g
     takes away what rounding left.  At the end the bounds are put to the test: with μ in the middle of
     the gap and w half its width, P is the projector for the eigenvalues above μ and none lies in the
-    gap exactly if (K − μI)(2P − I) = |K − μI| has no eigenvalue below w.
+    gap exactly if (K − μI)(2P − I) = |K − μI| has no eigenvalue below w.  Without one the limit is put
+    to the same test, with μ = ½ and w = 0, unless K is so near a projector that it must hold.
 
     Args:
         K: floating-point matrices (*batch, m, m), real or complex, of any library that speaks the
@@ -141,20 +152,26 @@ def iterate(
         g: a corrector of order at least 1.
         relaxation: γ, 0 < γ < 2, where 0 and 1 attract.
         max_steps: the most steps of g to take.
-        schedule: what `schedule` planned for Hermitian matrices with a known gap; see there.
+        schedule: what `schedule` planned for a real spectrum with a known gap; see there.
+        scale: start from ½I + (K − ½I)/‖2K − I‖ if that norm is above 1.  That brings real eigenvalues
+            into the immediate basins of 0 and 1, and has the same spectral projector.
 
     Returns:
-        A `Solution`; not converging is its `status`, never an exception.  A projector is the limit
-        of the iteration: for a K with eigenvalues outside the real immediate basins it need not be
-        K's spectral projector for Re λ > ½.
+        A `Solution`; not converging is its `status`, never an exception.  The value is the limit of
+        the iteration: for a K with eigenvalues outside the immediate basins it need not be K's
+        spectral projector for Re λ > ½; see `spectral`, and `spectral_projector` for another way.
+
+    Warns:
+        NotSpectralWarning: a limit is idempotent, but not that projector.
 
     Raises:
         ValueError: K is not square, not finite or empty; g has order 0 or none; γ or max_steps is
-            out of range; K is not Hermitian though a schedule is given.
+            out of range; a schedule is to be scaled.
         TypeError: K does not hold floating-point numbers.
 
     Cost: `g.products` matrix products a step and one more; 12 products with a vector a step.  With a
-    schedule its products, 1 to finish, and to put it to the test one and a Cholesky factorisation.
+    schedule its products and 1 to 3 to finish.  To put it to the test a product, a Cholesky
+    factorisation and at times tens of products with vectors.
     Products of Hermitian matrices are computed to one half, but for those that the anticommutator form
     K + KR + RK − R takes whole.
 
@@ -168,6 +185,8 @@ def iterate(
     'stalled'
     """
     _check(g, relaxation, max_steps)
+    if scale and schedule is not None:
+        raise ValueError("expected a schedule or `scale`; got both: a schedule scales by its own bounds")
     K = checked_matrix(K)
     xp = array_api_compat.array_namespace(K)
     batch, m = tuple(K.shape[:-2]), K.shape[-1]
@@ -175,11 +194,12 @@ def iterate(
     # Overflow on the way to infinity is an outcome here, not an accident.
     with np.errstate(over="ignore", invalid="ignore"):
         history = History()
-        start = flat if schedule is None else part(flat, schedule, history)
+        start = _scaled(flat) if scale else flat if schedule is None else part(flat, schedule, history)
         run = _Run(start, g, float(relaxation), max_steps, history)
         run.to_the_end()
-        if schedule is not None:
-            _put_to_the_test(flat, run, schedule)
+        spectral = _sides(flat, run) if schedule is None else _put_to_the_test(flat, run, schedule)
+    if wrong := int((spectral == np.False_).sum()):
+        warnings.warn(_warning(wrong, len(spectral)), NotSpectralWarning, stacklevel=2)
     return Solution(
         value=xp.reshape(run.value, K.shape),
         status=run.status.reshape(batch) if batch else run.status[0],
@@ -188,28 +208,65 @@ def iterate(
         residuals=np.stack(history.residuals).reshape(-1, *batch),
         traces=np.stack(history.traces).reshape(-1, *batch),
         spent=np.array(history.spent),
+        spectral=spectral.reshape(batch) if batch else spectral[0],
     )
 
 
-def _put_to_the_test(K: Array, run: _Run, schedule: Schedule) -> None:
+def _scaled(K: Array) -> Array:
+    """The matrices ½I + (K − ½I)/‖2K − I‖, where that norm is above 1."""
+    xp = array_api_compat.array_namespace(K)
+    reflection = plus_identity(2 * K, -1)
+    sizes = np.maximum(norm_estimate(reflection), 1)[:, None, None]
+    weights = xp.asarray(0.5 / sizes, device=array_api_compat.device(K))
+    return plus_identity(xp.astype(weights, K.dtype) * reflection, 0.5)
+
+
+def _sides(K: Array, run: _Run) -> np.ndarray[Any, Any]:
+    """Whether what converged is the spectral projector: it is, where full steps contracted from the start.
+
+    There |z − z²| stays within a bound below ¼, a set of two parts that g maps to themselves.
+    """
+    spectral = np.array([None] * len(run.status), dtype=object)
+    converged = run.status == Status.CONVERGED
+    spectral[converged & run.near] = True
+    open_ = np.flatnonzero(converged & ~run.near)
+    if len(open_):
+        run.history.products += 1
+        spectral[open_] = belongs(run.rows(K, open_), run.rows(run.value, open_))
+    return spectral
+
+
+def _put_to_the_test(K: Array, run: _Run, schedule: Schedule) -> np.ndarray[Any, Any]:
     """Call contradicted what converged to another projector than the schedule was for.
 
-    |K − μI| − (w − τ)I is factorised by Cholesky; τ is more than rounding makes of it.
+    |K − μI| − (w − τ)I is factorised by Cholesky; τ is more than rounding makes of it.  If K is not
+    Hermitian, the Hermitian part of |K − μI|, and where that does not decide, its leftmost eigenvalue.
     """
     middle, half = (schedule.below + schedule.above) / 2, (schedule.above - schedule.below) / 2
-    size = max(map(abs, schedule.inside))
-    slack = _SLACK * unit_roundoff(K) * np.sqrt(K.shape[-1]) * size
-    if slack > half / 2:
-        run.status[run.status == Status.CONVERGED] = Status.WRONG_SIDE_RISK
-        return
+    spectral = np.array([None] * len(run.status), dtype=object)
+    converged = np.flatnonzero(run.status == Status.CONVERGED)
+    if not len(converged):
+        return spectral
+    K, P = run.rows(K, converged), run.rows(run.value, converged)
     run.history.products += 1
-    times_sign = arithmetic_of(K, hermitian=True, mean=False).product
-    less = ((Fraction(-1), K), (Fraction(-2 * middle), run.value))
-    absolute = times_sign(K, run.value, Fraction(2), less)  # + μI
-    shifted = plus_identity(absolute, middle - half + slack)
-    for i in np.flatnonzero(run.status == Status.CONVERGED):
-        if not positive_definite(shifted[i, ...]):
-            run.status[i] = Status.CONTRADICTED
+    absolute, hermitian = turned(K, P, middle), is_hermitian(K)
+    for i, margin in enumerate(slack(K, P)):
+        row, A = converged[i], absolute[i, ...]
+        if margin > half / 2:
+            run.status[row] = Status.WRONG_SIDE_RISK
+        elif positive_definite(plus_identity(hermitian_part(A), margin - half if hermitian[i] else -margin)):
+            spectral[row] = True
+        elif hermitian[i] or leftmost(A) < 0.99 * half - margin:
+            run.status[row] = Status.CONTRADICTED
+    return spectral
+
+
+def _warning(wrong: int, count: int) -> str:
+    which = "the limit is" if count == 1 else f"{wrong} of {count} limits are"
+    return (
+        f"{which} idempotent, but not the spectral projector for Re λ > 1/2: eigenvalues came from other "
+        "parts of the basins; `scale=True` or `spectral_projector` may help"
+    )
 
 
 class _Run:
@@ -223,6 +280,7 @@ class _Run:
         count, self.size = K.shape[0], K.shape[-1]
         self.status = np.array([Status.MAX_STEPS] * count, dtype=object)
         self.steps = np.zeros(count, dtype=np.int64)
+        self.near = np.zeros(count, dtype=bool)
         self.rough = _round_off(g.plan) > 2 * _FEW
         self.history, self.before = history, len(history.residuals)
         self.active = np.arange(count)
@@ -241,8 +299,9 @@ class _Run:
             R = self.arithmetic.product(current, current, Fraction(-1), ((Fraction(1), current),))
             residual, kappa = frobenius(R), norm_estimate(current)
             self._record(current, residual)
-            bound = residual_law(self.g.coefficients, residual, kappa)
-            contracts = bound <= residual / 2
+            contracts = residual_law(self.g.coefficients, residual, kappa) <= residual / 2
+            if step == 0:
+                self.near = contracts & (residual < 0.25)
             verdict = self._verdict(residual, kappa, contracts)
             if self.rough:
                 verdict = self._smoothed(verdict)
@@ -257,7 +316,9 @@ class _Run:
                 self._store(current, ~stop)
                 return
             current, R, contracts = self._keep(~stop, current, R, contracts)
-            self.allowed[self.active] = np.where(contracts, bound[~stop], np.inf)
+            sure = np.minimum(residual[~stop], self.allowed[self.active])
+            bound = residual_law(self.g.coefficients, sure, kappa[~stop])
+            self.allowed[self.active] = np.where(contracts, bound, np.inf)
             self._amplify(kappa[~stop], contracts)
             previous, current = current, self._step(current, R, contracts)
             if not contracts.all():
@@ -287,7 +348,8 @@ class _Run:
         scale = np.maximum(kappa, 1)
         half_the_digits = np.sqrt(self.unit) * scale
         still = self.moved[here] <= np.minimum(10 * self.unit * scale**3, half_the_digits)
-        floored = contracts & (residual > 2 * self.allowed[here])
+        settled = self.allowed[here] <= self.unit * scale**2
+        floored = contracts & settled & (residual > 2 * self.allowed[here])
         low = (residual <= _FEW * self.unit * scale**4) & (residual <= half_the_digits * scale)
         exact = contracts & (residual <= 8 * self.unit * scale**2)
         verdict = np.full(residual.shape, "", dtype=object)
@@ -332,18 +394,20 @@ class _Run:
             self.value = current
         elif which.any():
             rows = self._like(self.active[which], current, dtype=self.xp.int64)
-            self.value[rows, ...] = self._rows(current, which)
+            self.value[rows, ...] = self.rows(current, which)
 
-    def _rows(self, array: Any, which: Bool[np.ndarray, " batch"]) -> Any:
+    def rows(self, array: Any, which: np.ndarray[Any, Any]) -> Any:
+        """The rows of this array that are asked for, by number or by a mask."""
         if isinstance(array, np.ndarray):
             return array[which]
-        return self.xp.take(array, self._like(np.flatnonzero(which), array, self.xp.int64), axis=0)
+        numbers = np.flatnonzero(which) if which.dtype == bool else which
+        return self.xp.take(array, self._like(numbers, array, self.xp.int64), axis=0)
 
     def _keep(self, which: Bool[np.ndarray, " batch"], *arrays: Any) -> list[Any]:
         if which.all():
             return list(arrays)
         self.active = self.active[which]
-        return [self._rows(array, which) for array in arrays]
+        return [self.rows(array, which) for array in arrays]
 
     def _like(self, values: np.ndarray[Any, Any], K: Array, dtype: Any = None) -> Array:
         device = array_api_compat.device(K)

@@ -1,17 +1,30 @@
+from contextlib import nullcontext
 from fractions import Fraction
 from itertools import pairwise
 
 import mpmath as mp
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from analysis import Solution, Status, assert_idempotent, idempotents, iterate, near_idempotents
+from analysis import (
+    NotSpectralWarning,
+    Solution,
+    Status,
+    assert_idempotent,
+    idempotents,
+    iterate,
+    near_idempotents,
+    schedule,
+)
 from analysis.iteration import residual_law
 from corrector import MCWEENY, Corrector, smoothstep
-from tests.problems import GOLDEN, jordan, members, oblique, smoothsteps, spectral_projector, with_spectrum
+from tests.problems import GOLDEN, jordan, members, oblique, smoothsteps, with_spectrum
+from tests.problems import spectral_projector as spectral_projector_by_vectors
+from tests.truth import spectral_distance
 
 U = 2.0**-53
 
@@ -25,11 +38,14 @@ U = 2.0**-53
     np.array([[1.00328614]]), Corrector((0, 0, "29/3", "-29/2", 7, "-8/3", 2, "-1/2"))
 )
 def test_near_idempotents_converge_to_their_spectral_projector(K, g):
+    residual = np.linalg.norm(K - K @ K)
+    assume(residual_law(g.coefficients, residual, np.linalg.norm(K, 2)) <= residual / 2)
     solution = iterate(K, g)
+    assert solution.spectral is True
     assert solution.status == Status.CONVERGED, solution
     assert_idempotent(solution.value)
     kappa = max(np.linalg.norm(K, 2), 1)
-    np.testing.assert_allclose(solution.value, spectral_projector(K), atol=1e-11 * kappa**3)
+    np.testing.assert_allclose(solution.value, spectral_projector_by_vectors(K), atol=1e-11 * kappa**3)
 
 
 @given(near_idempotents(size=0.05, field="complex"), st.sampled_from([np.complex64, np.complex128]))
@@ -146,6 +162,23 @@ def test_the_law_holds_for_numbers(g, x):
     assert abs(float(after)) <= float(bound) * (1 + 1e-12)
 
 
+@pytest.mark.parametrize("n", [1, 2, 4])
+@pytest.mark.parametrize("kappa", [1, 10, 100, 1e3, 1e4])
+def test_the_limit_is_the_projector_to_ten_times_kappa_cubed_roundings(n, kappa):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        m = int(rng.integers(2, 34))
+        D = rng.standard_normal((m, m)) + 1j * (seed % 2) * rng.standard_normal((m, m))
+        K = oblique(m, int(rng.integers(1, m)), kappa, seed)
+        K = K + (D if seed % 2 else D.real) * 10 ** rng.uniform(-6, -1.5) / np.linalg.norm(D, 2) / kappa
+        solution = iterate(K, smoothstep(n))
+        assert solution.converged
+        rank, difference = spectral_distance(K, solution.value)
+        assert rank == round(float(solution.traces[-1]))
+        norm = np.linalg.norm(solution.value, 2)
+        assert np.linalg.norm(difference, 2) <= 10 * norm**3 * U
+
+
 STUCK = {
     "half the identity": (0.5 * np.eye(3), Status.STALLED),
     "a half among others": (with_spectrum([0.5, 1, 0.2, 0, 0.9, 0.8]), Status.STALLED),
@@ -185,6 +218,7 @@ def test_eigenvalues_near_a_half_are_told_apart(offset):
     assert round(np.trace(solution.value)) == 1 + (offset > 0)
 
 
+@pytest.mark.filterwarnings("ignore::analysis.NotSpectralWarning")
 def test_near_a_defective_half_convergence_is_not_claimed_in_vain():
     """Against the same iteration in 200 digits, on matrices whose norm grows before it settles."""
     rng = np.random.default_rng(0)
@@ -223,8 +257,59 @@ def test_arithmetic_too_coarse_for_the_norm_is_not_called_converged():
 @settings(max_examples=30)
 @given(smoothsteps)
 def test_products_are_counted(g):
-    solution = iterate(with_spectrum([0.9, 0.8, 0.1]), g)
+    near, far = with_spectrum([0.97, 0.98, 0.01]), with_spectrum([0.6, 0.8, 0.1])
+    solution = iterate(near, g)
     assert solution.products == solution.steps * g.products + 1
+    solution = iterate(far, g)  # one more: to see which side each eigenvalue went to
+    assert solution.products == solution.steps * g.products + 2
+
+
+SIDES = {
+    "near a projector": (with_spectrum([0.95, 1.02, 0.03]), True),
+    "in the real basins": (with_spectrum([1.3, 0.6, -0.3]), True),
+    "in a part of the basin of 1 beyond 0": (with_spectrum([-0.5, 0.9, 0.1]), False),
+    "complex, to the right": (np.array([[0.7, -0.2], [0.2, 0.7]]), True),
+    "complex, to the left, and goes to 1": (np.array([[-0.5, -0.01], [0.01, -0.5]]), False),
+    "oblique, and nothing found": (np.array([[0.9, 40.0], [0.0, 0.6]]), None),
+}
+
+
+@pytest.mark.parametrize("name", SIDES)
+@pytest.mark.parametrize("size", [0, 70])
+@pytest.mark.parametrize("xp", [np.asarray, torch.from_numpy])
+def test_limits_that_are_another_projector_are_found_out(name, size, xp):
+    K, expected = SIDES[name]
+    K = scipy.linalg.block_diag(K, np.eye(size))
+    with pytest.warns(NotSpectralWarning) if expected is False else nullcontext():
+        solution = iterate(xp(K))
+    assert solution.converged
+    assert solution.spectral is expected
+    P = spectral_projector_by_vectors(K)
+    assert (np.linalg.norm(np.asarray(solution.value) - P) < 1e-6) == (expected is not False)
+
+
+def test_a_batch_says_of_each_which_side_it_is_on():
+    K = np.stack([np.diag([0.9, 0.1]), np.diag([-0.5, 0.9]), 0.5 * np.eye(2), np.diag([1.3, 0.6])])
+    with pytest.warns(NotSpectralWarning, match="1 of 4 limits are idempotent, but not"):
+        assert iterate(K.reshape(2, 2, 2, 2)).spectral.tolist() == [[True, False], [None, True]]
+
+
+@given(st.lists(st.floats(-50, 50), min_size=1, max_size=6), st.integers(0, 9))
+def test_scaled_first_real_eigenvalues_go_where_they_belong(values, seed):
+    values = np.array(values)
+    assume((np.abs(values - 0.5) > 1e-6).all())
+    K = with_spectrum(values, seed)
+    solution = iterate(K, scale=True)
+    assert solution.converged
+    assert solution.spectral is True
+    assert np.trace(solution.value) == pytest.approx((values > 0.5).sum())
+
+
+def test_what_needs_no_scaling_is_not_scaled():
+    K = with_spectrum([0.9, 0.2, 1.0])
+    assert np.array_equal(iterate(K, scale=True).residuals, iterate(K).residuals)
+    with pytest.raises(ValueError, match="a schedule or `scale`; got both"):
+        iterate(K, schedule=schedule(0.3, 0.8), scale=True)
 
 
 @pytest.mark.parametrize(

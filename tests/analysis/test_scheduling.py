@@ -231,11 +231,6 @@ def test_batches_tensors_and_complex_matrices():
     assert single.value.dtype == np.float32
 
 
-def test_only_hermitian_matrices_are_taken():
-    with pytest.raises(ValueError, match=r"`K` must be Hermitian .*; got ‖K − K\*‖ = 1.41"):
-        iterate(np.array([[0.1, 1.0], [0.0, 0.9]]), schedule=symmetric(0.1))
-
-
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [

@@ -11,53 +11,23 @@ from __future__ import annotations
 import os
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
-from flint import acb, acb_mat, arb, arb_mat, ctx
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from analysis import certify
 from tests.problems import GOLDEN, jordan, oblique
+from tests.truth import spectral_distance
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_BITS = 1000
 _BATCH = 250
 _UP = 1 + 1e-9
 """Room for the rounding of the norm that the truth is measured in, and for K's own residual."""
 
 Outcome = tuple[str, bool, bool, bool, float]
 """Family, residual below 0.2, certified, false, radius over the true distance."""
-
-
-def truth(K: np.ndarray) -> tuple[int, np.ndarray] | None:
-    """The rank of the spectral projector for Re λ > ½ and P − K, or None if it was not found."""
-    Matrix: Any = acb_mat if np.iscomplexobj(K) else arb_mat
-    number: Callable[[Any], Any] = acb if np.iscomplexobj(K) else arb
-    m = len(K)
-    exact = Matrix(m, m, [number(x) for x in K.ravel().tolist()])
-    one = Matrix(m, m, [number(int(i == j)) for i in range(m) for j in range(m)])
-    S = 2 * exact - one
-    for _ in range(100):
-        try:
-            new = (S + S.inv()) / number(2)
-        except ZeroDivisionError:
-            return None
-        moved = max(float(abs(x).upper()) for x in (new - S).entries())
-        S = new
-        if moved < 1e-40:
-            break
-    else:
-        return None
-    P = (S + one) / number(2)
-    distance = np.array([complex(x) if np.iscomplexobj(K) else float(x) for x in (P - exact).entries()])
-    total = sum((P[i, i] for i in range(m)), number(0))
-    return round(float(total.real if np.iscomplexobj(K) else total)), distance.reshape(m, m)
 
 
 def near(rng: np.random.Generator) -> np.ndarray:
@@ -130,7 +100,6 @@ FAMILIES = (near, near_half, blocks, golden, flat, coupled)
 
 def outcomes(start: int, count: int) -> list[Outcome]:
     """What became of these cases, by number; each is seeded by its own."""
-    ctx.prec = _BITS
     found = []
     for case in range(start, start + count):
         family = FAMILIES[case % len(FAMILIES)]
@@ -139,7 +108,7 @@ def outcomes(start: int, count: int) -> list[Outcome]:
         small = bool(np.linalg.norm(K - K @ K, 2) < 0.2)
         false, ratio = False, np.nan
         if certificate.holds:
-            true = truth(K)
+            true = spectral_distance(K)
             distance = np.inf if true is None else float(np.linalg.norm(true[1], 2))
             false = true is None or true[0] != certificate.rank or distance > certificate.radius * _UP
             ratio = certificate.radius / distance if distance else 1.0

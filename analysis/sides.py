@@ -1,0 +1,95 @@
+r"""Whether a projector P is K's own: that of the eigenvalues to the right of Re λ = μ.
+
+If P commutes with K it is so exactly if all eigenvalues of A = (K − μI)(2P − I) have positive real
+parts: those of K − μI with their signs turned where P has 0.
+
+- If the Hermitian part of A has a Cholesky factorisation, it is so: x*Ax/x*x has a positive real part
+  for every x, and every eigenvalue is such a quotient.
+- If an eigenvalue of A is found to the left, it is not.  Arnoldi's method finds the leftmost one in some
+  tens of products with vectors, where it stands apart.
+
+For a Hermitian K the first decides.  For an oblique K that is far from idempotent neither may.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import array_api_compat
+import numpy as np
+from scipy.sparse.linalg import ArpackError, eigs
+
+from corrector.arithmetic import arithmetic_of, is_hermitian
+
+from .arrays import hermitian_part, norm_estimate, plus_identity, positive_definite, unit_roundoff
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Inexact
+
+    from corrector.evaluation import Array
+
+_SMALL = 64
+"""Up to this size all eigenvalues of a batch are found at once."""
+
+_ROUNDINGS = 1e3
+"""Roundings, u√m‖K‖‖2P − I‖² each, that P may have been through: iterations make some hundreds."""
+
+
+def turned(K: Inexact[Array, "batch m m"], P: Inexact[Array, "batch m m"], at: float) -> Array:
+    """Return (K − μI)(2P − I), μ = `at`; Hermitian to the bit where K and P are.
+
+    Cost: a matrix product.
+    """
+    hermitian = bool(is_hermitian(K).all() and is_hermitian(P).all())
+    arithmetic = arithmetic_of(K, hermitian=hermitian, mean=False)
+    less = ((Fraction(-1), K), (Fraction(-2 * at), P)) if at else ((Fraction(-1), K),)
+    return plus_identity(arithmetic.product(K, P, Fraction(2), less), at)
+
+
+def slack(K: Inexact[Array, "batch m m"], P: Inexact[Array, "batch m m"]) -> Float[np.ndarray, " batch"]:
+    """Return more than rounding makes of an eigenvalue of (K − μI)(2P − I)."""
+    sizes = np.maximum(norm_estimate(K), 1) * np.maximum(norm_estimate(P), 1) ** 2
+    return np.asarray(_ROUNDINGS * unit_roundoff(K) * np.sqrt(K.shape[-1]) * sizes)
+
+
+def belongs(
+    K: Inexact[Array, "batch m m"], P: Inexact[Array, "batch m m"], at: float = 0.5
+) -> list[bool | None]:
+    """Return for each matrix whether P is K's projector for Re λ > μ: proved, disproved, or None.
+
+    Args:
+        K: the matrices.
+        P: projectors that commute with them.
+        at: μ.
+
+    Cost: a matrix product, a Cholesky factorisation, and where that does not decide some tens of
+    products with vectors.
+
+    >>> K = np.array([[[-0.5, 0], [0, 0.9]]])  # −½ goes to 1
+    >>> belongs(K, np.eye(2)[None]), belongs(K, np.diag([0.0, 1])[None])
+    ([False], [True])
+    """
+    A, margin = turned(K, P, at), slack(K, P)
+    found: list[bool | None] = []
+    for i in range(A.shape[0]):
+        if positive_definite(plus_identity(hermitian_part(A[i, ...]), -float(margin[i]))):
+            found.append(True)
+        else:
+            found.append(False if leftmost(A[i, ...]) < -margin[i] else None)
+    return found
+
+
+def leftmost(A: Inexact[Array, "m m"]) -> float:
+    """Return the least real part among the eigenvalues that were found; infinite if none was."""
+    host = np.asarray(array_api_compat.to_device(A, "cpu"))
+    if len(host) <= _SMALL:
+        return float(np.linalg.eigvals(host).real.min())
+    start = np.cos(np.arange(1, len(host) + 1.0)).astype(host.dtype)
+    try:
+        values, vectors = eigs(host, k=1, which="SR", v0=start, tol=1e-3, maxiter=300)
+    except ArpackError:
+        return np.inf
+    v = vectors[:, 0]
+    off = float(np.linalg.norm(host @ v - values[0] * v))
+    return float(values[0].real) if off <= 0.1 * abs(values[0].real) else np.inf

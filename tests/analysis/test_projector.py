@@ -1,0 +1,172 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from analysis import Status, iterate, schedule, spectral_gap, spectral_projector
+from corrector import Corrector, smoothstep
+from tests.problems import jordan, oblique, with_spectrum
+from tests.problems import spectral_projector as by_schur
+
+U = 2.0**-53
+
+values = st.lists(st.floats(-10, 10), min_size=1, max_size=8)
+
+
+@given(values, st.floats(-5, 5), st.integers(0, 9))
+def test_the_gap_of_a_hermitian_matrix_is_bounded(values, at, seed):
+    values = np.array(values)
+    assume((np.abs(values - at) > 1e-3).all())
+    below, above, (low, high) = spectral_gap(with_spectrum(values, seed), at)
+    assert below < at < above
+    assert not ((values > below + 1e-9) & (values < above - 1e-9)).any()
+    assert low <= values.min() <= values.max() <= high
+    if (values < at).any() and (values > at).any():
+        gap = values[values > at].min() - values[values < at].max()
+        assert above - below >= 0.98 * gap
+
+
+@pytest.mark.parametrize("complex_numbers", [False, True])
+def test_large_matrices_are_bounded_by_lanczos(complex_numbers):
+    rng = np.random.default_rng(3)
+    values = np.r_[rng.uniform(-3, 0.1, 90), rng.uniform(0.4, 2, 60)]
+    Q = rng.standard_normal((150, 150)) + 1j * complex_numbers * rng.standard_normal((150, 150))
+    Q = np.linalg.qr(Q if complex_numbers else Q.real)[0]
+    K = (Q * values) @ Q.conj().T
+    K = (K + K.conj().T) / 2
+    below, above, (low, high) = spectral_gap(K, 0.2)
+    assert below == pytest.approx(values[values < 0.2].max(), abs=0.01)
+    assert above == pytest.approx(values[values > 0.2].min(), abs=0.01)
+    assert low <= values.min() <= low + 0.1
+    assert high - 0.1 <= values.max() <= high
+    solution = spectral_projector(K, 0.2)
+    assert (solution.status, solution.spectral, solution.inversions) == (Status.CONVERGED, True, 0)
+    assert np.linalg.norm(solution.value - by_schur(K + 0.3 * np.eye(150))) < 1e-11
+
+
+@given(values, st.floats(-5, 5), st.integers(0, 9))
+def test_hermitian_matrices_are_parted_by_a_schedule(values, at, seed):
+    values = np.array(values)
+    assume((np.abs(values - at) > 1e-3).all())
+    K = with_spectrum(values, seed)
+    solution = spectral_projector(K, at)
+    assert (solution.status, solution.spectral) == (Status.CONVERGED, True)
+    assert np.trace(solution.value) == pytest.approx((values > at).sum())
+    assert np.array_equal(solution.value, solution.value.T)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("field", ["real", "complex"])
+def test_any_matrix_is_parted_by_newton(seed, field):
+    rng = np.random.default_rng(seed)
+    m = int(rng.integers(1, 30))
+    K = 10 ** rng.uniform(-2, 2) * rng.standard_normal((m, m))
+    K = K + 1j * rng.standard_normal((m, m)) if field == "complex" else K
+    at = float(rng.normal())
+    assume_apart(K, at)
+    solution = spectral_projector(K, at)
+    P = by_schur(K + (0.5 - at) * np.eye(m))
+    assert solution.converged
+    assert solution.spectral is not False
+    assert np.linalg.norm(solution.value - P) <= 1e-8 * max(np.linalg.norm(P, 2), 1) ** 2
+
+
+def assume_apart(K, at):
+    if (np.abs(np.linalg.eigvals(K).real - at) < 1e-3).any():
+        pytest.skip("an eigenvalue next to the line")
+
+
+def test_what_correctors_send_astray_newton_does_not():
+    K = np.array([[-0.5, 3.0], [0.0, 0.9]])
+    with pytest.warns(UserWarning, match="the limit is idempotent, but not the spectral projector"):
+        assert np.trace(iterate(K).value) == pytest.approx(2)
+    solution = spectral_projector(K)
+    assert np.trace(solution.value) == pytest.approx(1)
+    assert solution.inversions > 0
+    rotation = np.array([[0.6, -5.0], [5.0, 0.6]])  # 0.6 ± 5i
+    assert iterate(rotation).status == Status.DIVERGED
+    assert np.trace(spectral_projector(rotation).value) == pytest.approx(2)
+
+
+def test_near_a_projector_products_are_enough():
+    K = oblique(20, 8, 5.0) + 1e-4
+    solution = spectral_projector(K)
+    assert (solution.inversions, solution.spectral) == (0, True)
+    assert solution.products == iterate(K).products
+
+
+@pytest.mark.parametrize(
+    ("K", "status"),
+    [
+        (0.5 * np.eye(3), Status.STALLED),
+        (jordan(0.5, 2), Status.STALLED),
+        (np.array([[0.5, -1.0], [1.0, 0.5]]), None),
+        (np.array([[0.5 + 1e-15, 1.0], [0.0, 0.3]]), Status.WRONG_SIDE_RISK),
+        (np.diag([0.5, 0.7]), Status.STALLED),
+    ],
+)
+@pytest.mark.parametrize("xp", [np.asarray, torch.from_numpy])
+def test_eigenvalues_on_the_line_are_not_parted(K, status, xp):
+    solution = spectral_projector(xp(K))
+    assert not solution.converged
+    assert solution.spectral is None
+    if status:
+        assert solution.status == status
+
+
+@given(st.integers(0, 99))
+def test_tensors_and_single_precision(seed):
+    K = np.random.default_rng(seed).standard_normal((6, 6))
+    assume((np.abs(np.linalg.eigvals(K).real - 0.5) > 0.05).all())
+    solution = spectral_projector(torch.from_numpy(K).to(torch.float32))
+    assert solution.value.dtype == torch.float32
+    if solution.converged:
+        P = by_schur(K)
+        assert np.linalg.norm(solution.value.numpy() - P) <= 1e-2 * max(np.linalg.norm(P, 2), 1) ** 2
+
+
+def test_the_corrector_that_finishes_may_be_chosen():
+    K = np.array([[2.0, 3.0], [0.0, -1.0]])
+    assert spectral_projector(K, g=smoothstep(2)).converged
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: spectral_projector(np.ones((2, 2, 2))), ValueError, "one matrix; got an array of shape"),
+        (lambda: spectral_projector(np.eye(2), "x"), TypeError, "`at` must be a real number"),
+        (lambda: spectral_projector(np.eye(2) + 1, g=Corrector((0, 1))), ValueError, "order 1 or more"),
+        (lambda: spectral_projector(np.array([[np.nan]])), ValueError, "must be finite"),
+        (lambda: spectral_gap(np.array([[1.0, 2.0], [0.0, 1.0]])), ValueError, "must be Hermitian"),
+        (lambda: spectral_gap(np.diag([0.5, 0.7])), ValueError, "no eigenvalue at 0.5; got one 0 away"),
+        (lambda: spectral_gap(0.5 * np.eye(70)), ValueError, "no eigenvalue at 0.5; got one 0 away"),
+        (lambda: spectral_gap(np.eye(2, dtype=int)), TypeError, "floating-point"),
+    ],
+)
+def test_mistakes_are_named(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+@pytest.mark.parametrize("kappa", [1.0, 10.0, 1e3])
+def test_schedules_part_oblique_matrices_too(kappa):
+    rng = np.random.default_rng(2)
+    P = oblique(30, 12, kappa, 4)
+    noise = rng.uniform(0, 0.2, 30)
+    K = P @ np.diag(1 - noise) @ P + (np.eye(30) - P) @ np.diag(noise) @ (np.eye(30) - P)
+    spectrum = np.linalg.eigvals(K)
+    if not (np.abs(spectrum.imag).max() < 1e-9 and (np.abs(spectrum.real - 0.5) > 0.2).all()):
+        K = P @ (0.9 * np.eye(30)) @ P + (np.eye(30) - P) * 0.2
+    solution = iterate(K, schedule=schedule(0.3, 0.7, (-0.2, 1.2)))
+    assert solution.converged
+    assert solution.spectral is not False
+    assert np.linalg.norm(solution.value - by_schur(K), 2) <= 100 * kappa**3 * U * 30
+
+
+def test_an_eigenvalue_in_the_gap_of_an_oblique_matrix_is_found():
+    T = np.eye(3) + np.triu(np.ones((3, 3)), 1)
+    K = np.linalg.solve(T, np.diag([0.1, 0.48, 0.9]) @ T)
+    assert iterate(K, schedule=schedule(0.45, 0.55)).status == Status.CONTRADICTED
+    K = np.linalg.solve(T, np.diag([0.1, 0.3, 0.9]) @ T)
+    assert iterate(K, schedule=schedule(0.45, 0.55)).status == Status.CONVERGED

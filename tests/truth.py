@@ -1,0 +1,48 @@
+"""The spectral projector of a stored matrix in ball arithmetic: what every floating one is measured by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from flint import acb, acb_mat, arb, arb_mat, ctx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BITS = 1000
+
+
+def spectral_distance(K: np.ndarray, X: np.ndarray | None = None) -> tuple[int, np.ndarray] | None:
+    """The rank of K's projector P for Re λ > ½, and P − X (or P − K), rounded only now.
+
+    By Newton's iteration S ← (S + S⁻¹)/2 on S = 2K − I, with the numbers of K as they are stored.
+    None if it did not settle.
+    """
+    with ctx.workprec(_BITS):
+        return _settled(K, K if X is None else X)
+
+
+def _settled(K: np.ndarray, X: np.ndarray) -> tuple[int, np.ndarray] | None:
+    field = np.iscomplexobj(K) or np.iscomplexobj(X)
+    Matrix: Any = acb_mat if field else arb_mat
+    number: Callable[[Any], Any] = acb if field else arb
+    m = len(K)
+    exact, nearby = (Matrix(m, m, [number(x) for x in A.ravel().tolist()]) for A in (K, X))
+    one = Matrix(m, m, [number(int(i == j)) for i in range(m) for j in range(m)])
+    S = 2 * exact - one
+    for _ in range(100):
+        try:
+            new = (S + S.inv()) / number(2)
+        except ZeroDivisionError:
+            return None
+        moved = max(float(abs(x).upper()) for x in (new - S).entries())
+        S = new
+        if moved < 1e-40:
+            break
+    else:
+        return None
+    P = (S + one) / number(2)
+    total = sum((P[i, i] for i in range(m)), number(0))
+    difference = [complex(x) if field else float(x) for x in (P - nearby).entries()]
+    return round(float(total.real if field else total)), np.array(difference).reshape(m, m)
