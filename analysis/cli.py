@@ -20,6 +20,9 @@ _MOST_DRAWN = 8000
 
 _SETTLED = 1e-9
 
+_HELD = 10
+"""Matrices in memory at once, at most: the longest step of a schedule holds eight."""
+
 _relaxation = click.option(
     "--relaxation",
     default="1",
@@ -318,13 +321,18 @@ def _between(low: float, high: float) -> str:
     "--output",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to write the projector (.npy).",
+    help="Where to write the projector: .npy or .mtx.",
 )
 @which_corrector
 @_relaxation
 @click.option("--max-steps", default=100, show_default=True)
-@click.option("--gap", help="For a symmetric matrix: an interval without eigenvalues, as in 0.45,0.55.")
+@click.option("--gap", help="An interval without eigenvalues, as in 0.45,0.55; auto: estimated about --at.")
 @_inside
+@click.option("--scale", is_flag=True, help="Scale eigenvalues into the basins first.")
+@click.option(
+    "--spectral", is_flag=True, help="Whatever it takes: the eigenvalues with real part above --at."
+)
+@click.option("--at", default="0.5", show_default=True, help="Where --spectral and --gap auto part them.")
 @click.pass_context
 def iterate(
     context: click.Context,
@@ -337,35 +345,62 @@ def iterate(
     max_steps: int,
     gap: str | None,
     inside: str,
+    scale: bool,
+    spectral: bool,
+    at: str,
 ) -> None:
     """Iterate a corrector on a matrix until it is idempotent.
 
-    Reads a .npy file.  Writes the projector only if the iteration converged; else ends with exit status 1.
-    With --gap it first follows the plan of `corrector schedule`, and does not converge if an eigenvalue
-    turns out to lie there.
+    Reads a .npy or Matrix Market file.  Writes the projector only if the iteration converged; else ends
+    with exit status 1.  With --gap it first follows the plan of `corrector schedule`, and does not converge
+    if an eigenvalue turns out to lie there.  With --spectral the plan, the corrector or Newton's iteration,
+    as suits the matrix.
     """
-    import numpy as np
+    import warnings
 
     from corrector.files import whole_file
 
+    from .iteration import NotSpectralWarning
     from .iteration import iterate as run
+    from .matrixfiles import is_matrix_name, write_matrix
+    from .projector import spectral_gap, spectral_projector
     from .scheduling import schedule as plan
 
-    if output.suffix != ".npy":
-        raise click.BadParameter(f"expected a name ending in .npy; got {output.name}", param_hint="--output")
-    solution = run(
-        _load(matrix),
-        given_corrector(order, alphas),
-        given_number("--relaxation", relaxation),
-        max_steps,
-        schedule=plan(*_ends("--gap", gap), inside=_ends("--inside", inside)) if gap else None,
-    )
+    if not is_matrix_name(output, (".npy", ".mtx")):
+        raise click.BadParameter(
+            f"expected a name ending in .npy or .mtx; got {output.name}", param_hint="--output"
+        )
+    if spectral and (gap or scale or relaxation != "1"):
+        raise click.UsageError("expected --spectral without --gap, --scale and --relaxation; got both")
+    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
+    line, K = float(given_number("--at", at)), _load(matrix, _HELD)
+    with warnings.catch_warnings(record=True) as told, _products() as progress:
+        warnings.simplefilter("always", NotSpectralWarning)
+        if spectral:
+            solution = spectral_projector(K, line, g, max_steps, progress=progress)
+        else:
+            bounds = None
+            if gap:
+                ends = spectral_gap(K, line) if gap == "auto" else None
+                bounds = plan(*ends) if ends else plan(*_ends("--gap", gap), inside=_ends("--inside", inside))
+            solution = run(K, g, gamma, max_steps, schedule=bounds, scale=scale, progress=progress)
     if not solution.converged:
         click.echo(f"corrector: not converged, nothing written: {solution}", err=True)
         context.exit(1)
     with whole_file(output) as draft:
-        np.save(draft, solution.value, allow_pickle=False)
+        write_matrix(draft, solution.value)
+    for warning in told:
+        click.echo(f"corrector: warning: {warning.message}", err=True)
     click.echo(f"{solution}\nwritten to {output}")
+
+
+@contextmanager
+def _products() -> Iterator[Callable[[int, float], None]]:
+    """Yield a function that shows the products so far and what is left, where someone is looking."""
+    from rich.console import Console
+
+    with Console(stderr=True).status("Iterating") as status:
+        yield lambda products, left: status.update(f"Iterating: {products} products, {left:.1e} left")
 
 
 @click.command()
@@ -414,15 +449,20 @@ def _ends(option: str, text: str) -> tuple[float, float]:
 def certify(context: click.Context, matrix: Path, style: str) -> None:
     """Prove that a projector lies near a matrix.
 
-    Reads a .npy file; says of which rank, and how near.
+    Reads a .npy or Matrix Market file; says of which rank, and how near.
     """
     from dataclasses import asdict
+    from math import isfinite
 
     from .certificate import certify as prove
 
-    certificate = prove(_load(matrix))
+    K = _load(matrix, _HELD)
+    with _waiting("Proving"):
+        certificate = prove(K)
     if style == "json":
-        click.echo(json.dumps(asdict(certificate), indent=2, ensure_ascii=False))
+        data = asdict(certificate)
+        data["residual"] = certificate.residual if isfinite(certificate.residual) else None
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
     elif certificate.holds:
         click.echo(
             f"certified: a projector of rank {certificate.rank} within {certificate.radius:.6g} of K, "
@@ -433,14 +473,16 @@ def certify(context: click.Context, matrix: Path, style: str) -> None:
     context.exit(0 if certificate.holds else 1)
 
 
-def _load(path: Path) -> Any:
-    import numpy as np
+def _load(path: Path, matrices: int) -> Any:
+    from .matrixfiles import SUFFIXES, is_matrix_name, read_matrix
 
     if not path.is_file():
-        raise click.BadParameter(f"expected a .npy file; {path} does not exist", param_hint="MATRIX")
-    try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, EOFError):
+        raise click.BadParameter(f"expected a matrix in a file; {path} does not exist", param_hint="MATRIX")
+    if not is_matrix_name(path):
         raise click.BadParameter(
-            f"expected a .npy file of numbers; {path} holds something else", param_hint="MATRIX"
-        ) from None
+            f"expected a name ending in {', '.join(SUFFIXES)}; got {path.name}", param_hint="MATRIX"
+        )
+    try:
+        return read_matrix(path, matrices)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="MATRIX") from None

@@ -43,6 +43,8 @@ from .scheduling import History, part
 from .sides import belongs, leftmost, slack, turned
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jaxtyping import Bool, Float, Inexact, Int
 
     from corrector import Corrector
@@ -134,6 +136,7 @@ def iterate(
     *,
     schedule: Schedule | None = None,
     scale: bool = False,
+    progress: Callable[[int, float], None] | None = None,
 ) -> Solution:
     """Return the limit of K ← K + γ(g(K) − K), a projector, with the status of the iteration.
 
@@ -155,6 +158,7 @@ def iterate(
         schedule: what `schedule` planned for a real spectrum with a known gap; see there.
         scale: start from ½I + (K − ½I)/‖2K − I‖ if that norm is above 1.  That brings real eigenvalues
             into the immediate basins of 0 and 1, and has the same spectral projector.
+        progress: called before each step with the products so far and the greatest ‖K − K²‖.
 
     Returns:
         A `Solution`; not converging is its `status`, never an exception.  The value is the limit of
@@ -193,7 +197,7 @@ def iterate(
     flat = xp.reshape(K, (-1, m, m))
     # Overflow on the way to infinity is an outcome here, not an accident.
     with np.errstate(over="ignore", invalid="ignore"):
-        history = History()
+        history = History(progress=progress)
         start = _scaled(flat) if scale else flat if schedule is None else part(flat, schedule, history)
         run = _Run(start, g, float(relaxation), max_steps, history)
         run.to_the_end()

@@ -119,7 +119,12 @@ def _ends(K: np.ndarray[Any, Any], times: Callable[[Any], Any]) -> tuple[float, 
 
 
 def spectral_projector(
-    K: Inexact[Array, "m m"], at: float = 0.5, g: Corrector = MCWEENY, max_steps: int = 100
+    K: Inexact[Array, "m m"],
+    at: float = 0.5,
+    g: Corrector = MCWEENY,
+    max_steps: int = 100,
+    *,
+    progress: Callable[[int, float], None] | None = None,
 ) -> Solution:
     """Return the spectral projector of K for the eigenvalues with Re λ > `at`.
 
@@ -129,6 +134,7 @@ def spectral_projector(
         at: where the plane is parted.
         g: the corrector that finishes, of order at least 1.
         max_steps: the most steps of it to take.
+        progress: called as by `iterate`, and at each inverse with their number and how far S moved.
 
     Returns:
         A `Solution`: with `spectral` True where the value is proved to be that projector, and
@@ -149,17 +155,18 @@ def spectral_projector(
     """
     K, at = _one_matrix(K), real_number(at, "at")
     if is_hermitian(K).all():
-        solution = _by_schedule(K, at, g, max_steps)
+        solution = _by_schedule(K, at, g, max_steps, progress)
         if solution is not None:
             return solution
     moved = plus_identity(K + 0, 0.5 - at)
     R = moved - moved @ moved
     residual, size = frobenius(R), norm_estimate(moved)
     if residual < 0.25 and residual_law(g.coefficients, residual, size) <= residual / 2:
-        return iterate(moved, g, max_steps=max_steps)
+        return iterate(moved, g, max_steps=max_steps, progress=progress)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        S, inversions, noise = _sign(2 * plus_identity(K + 0, -at))
-    solution = replace(iterate(plus_identity(S / 2, 0.5), g, max_steps=max_steps), inversions=inversions)
+        S, inversions, noise = _sign(2 * plus_identity(K + 0, -at), progress)
+    solution = iterate(plus_identity(S / 2, 0.5), g, max_steps=max_steps, progress=progress)
+    solution = replace(solution, inversions=inversions)
     if noise >= _DOUBT:
         singular = np.isinf(noise)
         return replace(solution, status=Status.STALLED if singular else Status.WRONG_SIDE_RISK, spectral=None)
@@ -169,17 +176,19 @@ def spectral_projector(
     return replace(solution, spectral=spectral, products=solution.products + 1)
 
 
-def _by_schedule(K: Array, at: float, g: Corrector, max_steps: int) -> Solution | None:
+def _by_schedule(
+    K: Array, at: float, g: Corrector, max_steps: int, progress: Callable[[int, float], None] | None
+) -> Solution | None:
     """The projector of a Hermitian K, or None if the estimated bounds were contradicted."""
     try:
         plan = schedule(*spectral_gap(K, at))
     except ValueError:  # an eigenvalue next to the line
         return None
-    solution = iterate(K, g, max_steps=max_steps, schedule=plan)
+    solution = iterate(K, g, max_steps=max_steps, schedule=plan, progress=progress)
     return solution if solution.converged else None
 
 
-def _sign(S: Array) -> tuple[Array, int, float]:
+def _sign(S: Array, progress: Callable[[int, float], None] | None) -> tuple[Array, int, float]:
     """The sign of S by Newton's iteration, its inverses, and what rounding may have moved eigenvalues by.
 
     The last is relative to their distance from the imaginary axis; infinite where S was singular.
@@ -201,6 +210,8 @@ def _sign(S: Array) -> tuple[Array, int, float]:
         if not (length := float(frobenius(new))):
             return S, step + 1, np.inf
         moved, S = float(frobenius(new - S)) / length, new
+        if progress:
+            progress(step + 1, moved)
         if last or noise >= _DOUBT:
             return S, step + 1, noise
         scaled, last = scaled and moved > _UNSCALED, moved <= _SETTLED

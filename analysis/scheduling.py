@@ -179,6 +179,7 @@ class History:
     traces: list[Float[np.ndarray, " batch"]] = field(default_factory=list)
     spent: list[int] = field(default_factory=list)
     products: int = 0
+    progress: Callable[[int, float], None] | None = None
 
     def record(self, residuals: Float[np.ndarray, " batch"], traces: Float[np.ndarray, " batch"]) -> None:
         """Add a row, after the product that a residual takes."""
@@ -186,6 +187,8 @@ class History:
         self.residuals.append(residuals)
         self.traces.append(traces)
         self.spent.append(self.products)
+        if self.progress:
+            self.progress(self.products, float(np.nanmax(residuals)))
 
 
 def part(K: Inexact[Array, "batch m m"], schedule: Schedule, history: History) -> Inexact[Array, "batch m m"]:

@@ -1,5 +1,6 @@
 """The console command as a person meets it: output, exit status, one line for a mistake."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
+import scipy.io
 
 COMMAND = str(Path(sys.executable).with_name("corrector"))
 
@@ -27,6 +29,13 @@ def folder(tmp_path):
     np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
     (tmp_path / "text.npy").write_text("no array")
     (tmp_path / "empty.npy").touch()
+    head = "%%MatrixMarket matrix coordinate"
+    (tmp_path / "text.mtx").write_text("no matrix")
+    (tmp_path / "text.csv").write_text("1,2")
+    (tmp_path / "short.mtx").write_text(f"{head} real general\n2 2 2\n1 1 0.9\n")
+    (tmp_path / "whole.mtx").write_text(f"{head} integer general\n2 2 1\n1 1 1\n")
+    (tmp_path / "huge.mtx").write_text(f"{head} real general\n2000000 2000000 1\n1 1 0.9\n")
+    (tmp_path / "S.mtx").write_text(f"{head} real symmetric\n3 3 4\n1 1 0.9\n2 1 0.1\n2 2 0.2\n3 3 2.5\n")
     return tmp_path
 
 
@@ -146,6 +155,34 @@ def test_schedules(folder):
     assert not (folder / "Q.npy").exists()
 
 
+def test_matrices_of_any_spectrum_and_format(folder):
+    for options in (["--gap", "auto"], ["--spectral"], ["--scale"]):
+        result = corrector("iterate", folder / "S.mtx", *options, "--output", folder / "P.mtx")
+        assert result.returncode == 0, result.stderr
+        assert result.stderr == ""
+        P = scipy.io.mmread(folder / "P.mtx")
+        assert np.linalg.norm(P @ P - P) < 1e-14
+        assert round(np.trace(P)) == 2
+    np.save(folder / "L.npy", np.array([[-0.5, 3.0], [0.0, 0.9]]))
+    result = corrector("iterate", folder / "L.npy", "--output", folder / "Q.npy")
+    assert result.returncode == 0
+    assert result.stderr.startswith("corrector: warning: the limit is idempotent, but not the spectral")
+    assert round(np.trace(np.load(folder / "Q.npy"))) == 2
+    result = corrector("iterate", folder / "L.npy", "--spectral", "--at", "0", "--output", folder / "Q.npy")
+    assert "inversions=" in result.stdout
+    assert round(np.trace(np.load(folder / "Q.npy"))) == 1
+    with gzip.open(folder / "S.mtx.gz", "wt") as packed:
+        packed.write((folder / "S.mtx").read_text())
+    assert corrector("certify", folder / "S.mtx.gz").returncode == 1
+    assert corrector("certify", folder / "P.mtx").stdout.startswith("certified: a projector of rank 2")
+
+
+def test_numbers_that_overflow_leave_json_readable(folder):
+    np.save(folder / "large.npy", np.array([[1e200]]))
+    result = corrector("certify", folder / "large.npy", "--format", "json")
+    assert json.loads(result.stdout)["residual"] is None
+
+
 def test_radii():
     text = corrector("radius", "--obliquity", 2).stdout
     assert "real basin of 0: (-0.366025403784, 0.5)" in text
@@ -246,7 +283,16 @@ MISTAKES = {
     "schedule --gap 0.5": "expected two numbers, as in 0.45,0.55; got 0.5",
     "schedule --gap 0.6,0.5": "below < above",
     "schedule --gap a,b": "--gap must read as a rational number",
-    "iterate K.npy --gap 0.4,0.6 --output P.npy": "must be Hermitian",
+    "iterate K.npy --gap auto --output P.npy": "must be Hermitian",
+    "iterate K.npy --spectral --gap auto --output P.npy": "--spectral without --gap, --scale",
+    "iterate K.npy --gap 0.4,0.6 --scale --output P.npy": "a schedule or `scale`; got both",
+    "iterate K.npy --spectral --at x --output P.npy": "--at",
+    "iterate text.mtx --output P.npy": "text.mtx holds something else (Line 1: Not a Matrix Market file",
+    "iterate short.mtx --output P.npy": "short.mtx holds something else (Truncated file",
+    "iterate whole.mtx --output P.npy": "floating-point numbers; got int64",
+    "iterate huge.mtx --output P.npy": "GiB of memory that are free; got shape (2000000, 2000000)",
+    "iterate text.csv --output P.npy": "ending in .npy, .mtx, .mtx.gz, .mtx.bz2; got text.csv",
+    "certify short.mtx": "short.mtx holds something else",
     "radius --obliquity 0.5": "a projector's norm, 1 to 1e+06; got 0.5",
     "basins --output b.jpg": "expected a name ending in .png, .pdf or .svg; got b.jpg",
     "basins --output nowhere/b.png": "expected an existing folder for b.png",
@@ -258,7 +304,7 @@ MISTAKES = {
     "iterate objects.npy --output P.npy": "objects.npy holds something else",
     "iterate nan.npy --output P.npy": "must be finite",
     "iterate wide.npy --output P.npy": "square in its last two axes; got (2, 3)",
-    "iterate K.npy --output P.txt": "ending in .npy; got P.txt",
+    "iterate K.npy --output P.txt": "ending in .npy or .mtx; got P.txt",
     "iterate K.npy --output P.npy --relaxation 2": "between 0 and 2",
     "iterate K.npy": "--output",
     "certify": "MATRIX",
