@@ -8,6 +8,7 @@ import array_api_compat
 import numpy as np
 from scipy.linalg import get_lapack_funcs
 
+from corrector.arithmetic import gathered, is_spread
 from corrector.evaluation import square
 
 if TYPE_CHECKING:
@@ -56,12 +57,12 @@ def hermitian_part(K: Inexact[Array, "*batch m m"]) -> Inexact[Array, "*batch m 
 
 def plus_identity(K: Inexact[Array, "*batch m m"], c: float) -> Inexact[Array, "*batch m m"]:
     """Return K + cI; K, where it can be written to, is used up."""
-    if not array_api_compat.is_writeable_array(K) or hasattr(K, "device_mesh"):
+    if not array_api_compat.is_writeable_array(K) or is_spread(K):
         xp = array_api_compat.array_namespace(K)
-        return K + c * xp.eye(K.shape[-1], dtype=K.dtype, device=array_api_compat.device(K))
+        return K + float(c) * xp.eye(K.shape[-1], dtype=K.dtype, device=array_api_compat.device(K))
     xp, m = array_api_compat.array_namespace(K), K.shape[-1]
     flat = xp.reshape(K, (*K.shape[:-2], m * m))
-    flat[..., :: m + 1] += c
+    flat[..., :: m + 1] += float(c)
     return xp.reshape(flat, K.shape)
 
 
@@ -77,6 +78,7 @@ def positive_definite(K: Inexact[Array, "m m"]) -> bool:
 
     Cost: a sixth of the operations of a matrix product.
     """
+    K = gathered(K) if is_spread(K) else K
     if array_api_compat.is_numpy_array(K):
         # numpy.linalg.cholesky takes twice as long: it copies the matrix twice and cleans up.
         (factorise,) = get_lapack_funcs(("potrf",), (K,))
@@ -92,8 +94,7 @@ def positive_definite(K: Inexact[Array, "m m"]) -> bool:
 def on_host(x: Any) -> Float[np.ndarray, "..."]:
     """Return real numbers as a float64 NumPy array in this process's memory."""
     xp = array_api_compat.array_namespace(x)
-    x = array_api_compat.to_device(x, "cpu") if hasattr(x, "device") else x
-    return np.asarray(xp.astype(x, xp.float64))
+    return gathered(xp.astype(x, xp.float64))
 
 
 def in_double(K: Inexact[Array, "*batch m m"]) -> Inexact[Array, "*batch m m"]:
@@ -105,6 +106,8 @@ def in_double(K: Inexact[Array, "*batch m m"]) -> Inexact[Array, "*batch m m"]:
 def frobenius(K: Inexact[Array, "*batch m n"]) -> Float[np.ndarray, "*batch"]:
     """Return the Frobenius norms, on the host."""
     xp = array_api_compat.array_namespace(K)
+    if is_spread(K):  # whose rows cannot be strung together
+        return on_host(xp.linalg.matrix_norm(K))
     flat = xp.reshape(K, (*K.shape[:-2], -1))
     squared = xp.vecdot(flat, flat)
     if xp.isdtype(K.dtype, "complex floating"):

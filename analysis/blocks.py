@@ -31,12 +31,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import array_api_compat
 import numpy as np
 import scipy.linalg
 from flint import acb, fmpq_mat, fmpq_poly
 
 from corrector import Polynomial
+from corrector.arithmetic import gathered
 from corrector.rational import from_flint
 from corrector.typesetting import subscript
 
@@ -353,5 +353,4 @@ def _place(b: Blocks) -> tuple[float, float]:
 
 
 def _on_host(K: Any) -> Num[np.ndarray, "m m"]:
-    K = in_double(K)
-    return np.asarray(array_api_compat.to_device(K, "cpu") if hasattr(K, "device") else K)
+    return gathered(in_double(K))

@@ -33,7 +33,7 @@ import array_api_compat
 import numpy as np
 import scipy.linalg
 
-from corrector.arithmetic import is_hermitian
+from corrector.arithmetic import gathered, is_hermitian
 
 from .arrays import (
     adjoint,
@@ -215,7 +215,7 @@ def _only_integer(value: float, error: float) -> int | None:
 
 def _rank_by_inertia(K: Array, e: float) -> int | None:
     """The number of eigenvalues above 0 of ½H = K + K* − I, by LDL*: all are at least √(1 − 4e) away."""
-    K = np.asarray(array_api_compat.to_device(K, "cpu"))
+    K = gathered(K)
     H = K + adjoint(K) - np.eye(len(K))
     L, D, _ = scipy.linalg.ldl(H)
     right = np.diagonal(D)[:, None] * adjoint(L)  # DL*, where D has a diagonal on either side at most

@@ -281,6 +281,7 @@ class _Run:
         self.g, self.relaxation, self.max_steps = g, relaxation, max_steps
         self.at_half = abs(1 - relaxation + relaxation * float(g.derivative()(0.5)))
         self.value = self.xp.asarray(K, copy=True)
+        self.parts: list[tuple[Int[np.ndarray, " some"], Array]] = []
         count, self.size = K.shape[0], K.shape[-1]
         self.status = np.array([Status.MAX_STEPS] * count, dtype=object)
         self.steps = np.zeros(count, dtype=np.int64)
@@ -318,6 +319,7 @@ class _Run:
             self.steps[self.active[diverged]] = max(self.before + step - 1, 0)
             if stop.all() or step == self.max_steps:
                 self._store(current, ~stop)
+                self.value = self._assembled()
                 return
             current, R, contracts = self._keep(~stop, current, R, contracts)
             sure = np.minimum(residual[~stop], self.allowed[self.active])
@@ -394,11 +396,15 @@ class _Run:
         self.history.record(residuals, traces)
 
     def _store(self, current: Array, which: Bool[np.ndarray, " batch"]) -> None:
-        if which.all() and len(which) == len(self.status):
-            self.value = current
-        elif which.any():
-            rows = self._like(self.active[which], current, dtype=self.xp.int64)
-            self.value[rows, ...] = self.rows(current, which)
+        if which.any():
+            self.parts.append((self.active[which], current if which.all() else self.rows(current, which)))
+
+    def _assembled(self) -> Array:
+        """The last iterates, in the order of the batch, from the parts that stopped together."""
+        if len(self.parts) == 1:
+            return self.parts[0][1]
+        order = np.argsort(np.concatenate([numbers for numbers, _ in self.parts]))
+        return self.rows(self.xp.concat([array for _, array in self.parts]), order)
 
     def rows(self, array: Any, which: np.ndarray[Any, Any]) -> Any:
         """The rows of this array that are asked for, by number or by a mask."""

@@ -19,6 +19,7 @@ References: N. J. Higham, *Functions of Matrices*, SIAM 2008, eqs. 5.16 and 5.35
 from __future__ import annotations
 
 from dataclasses import replace
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import array_api_compat
@@ -27,7 +28,7 @@ from scipy.linalg import get_lapack_funcs
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from corrector import MCWEENY
-from corrector.arithmetic import is_hermitian
+from corrector.arithmetic import gathered, is_hermitian
 
 from .arguments import real_number
 from .arrays import checked_matrix, frobenius, norm_estimate, plus_identity, unit_roundoff
@@ -84,7 +85,7 @@ def spectral_gap(K: Inexact[Array, "m m"], at: float = 0.5) -> tuple[float, floa
     if not is_hermitian(K).all():
         raise ValueError("`K` must be Hermitian for bounds to be estimated; got one that is not")
     at = real_number(at, "at")
-    host = np.asarray(array_api_compat.to_device(K, "cpu"))
+    host = gathered(K)
     if len(host) <= _SMALL:
         values = np.linalg.eigvalsh(host)
         low, high = float(values[0]), float(values[-1])
@@ -205,7 +206,7 @@ def _sign(S: Array, progress: Callable[[int, float], None] | None) -> tuple[Arra
         if not np.isfinite(size * back):
             return S, step, np.inf
         noise = max(noise, unit * size * back / S.shape[-1])
-        c = np.sqrt(back / size) if scaled else 1.0
+        c = sqrt(back / size) if scaled else 1.0
         new = 0.5 * c * S + (0.5 / c) * inverse
         if not (length := float(frobenius(new))):
             return S, step + 1, np.inf

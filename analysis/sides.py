@@ -16,11 +16,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import array_api_compat
 import numpy as np
 from scipy.sparse.linalg import ArpackError, eigs
 
-from corrector.arithmetic import arithmetic_of, is_hermitian
+from corrector.arithmetic import arithmetic_of, gathered, is_hermitian
 
 from .arrays import hermitian_part, norm_estimate, plus_identity, positive_definite, unit_roundoff
 
@@ -82,7 +81,7 @@ def belongs(
 
 def leftmost(A: Inexact[Array, "m m"]) -> float:
     """Return the least real part among the eigenvalues that were found; infinite if none was."""
-    host = np.asarray(array_api_compat.to_device(A, "cpu"))
+    host = gathered(A)
     if len(host) <= _SMALL:
         return float(np.linalg.eigvals(host).real.min())
     start = np.cos(np.arange(1, len(host) + 1.0)).astype(host.dtype)

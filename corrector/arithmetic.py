@@ -159,16 +159,30 @@ class HermitianMatrices(Matrices):
         return self.xp.conj(x) if self.conjugate else x
 
 
+def gathered(x: Array) -> np.ndarray[Any, Any]:
+    """Return the whole of an array in this process's memory, from its device or from all processes."""
+    x = x.full_tensor() if is_spread(x) else x
+    elsewhere = array_api_compat.is_torch_array(x) or array_api_compat.is_cupy_array(x)
+    return np.asarray(array_api_compat.to_device(x, "cpu") if elsewhere else x)
+
+
+def is_spread(x: Array) -> bool:
+    """Return whether the array is spread over several processes, as torch's `DTensor` is."""
+    return hasattr(x, "full_tensor")
+
+
 def is_hermitian(K: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return which matrices are Hermitian to the bit: an array (*batch,) on the host."""
     xp = array_api_compat.array_namespace(K)
     complex_numbers = xp.isdtype(K.dtype, "complex floating")
     found = np.ones(K.shape[:-2], dtype=bool)
-    for i in range(0, K.shape[-1], _TILE):
-        mirrored = xp.matrix_transpose(K[..., i:, i : i + _TILE])
-        same = K[..., i : i + _TILE, i:] == (xp.conj(mirrored) if complex_numbers else mirrored)
+    m = K.shape[-1]
+    for i in range(0, m, _TILE):
+        end = min(i + _TILE, m)
+        mirrored = xp.matrix_transpose(K[..., i:, i:end])
+        same = K[..., i:end, i:] == (xp.conj(mirrored) if complex_numbers else mirrored)
         same = xp.all(xp.all(same, axis=-1), axis=-1)
-        found &= np.asarray(array_api_compat.to_device(same, "cpu"))
+        found &= gathered(same)
         if not found.any():
             break
     return found
@@ -176,7 +190,7 @@ def is_hermitian(K: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 def arithmetic_of(K: Array, *, hermitian: bool = False, mean: bool = True) -> Arithmetic:
     """Return the arithmetic for floating-point matrices like K: in place wherever they can be written to."""
-    if not array_api_compat.is_writeable_array(K) or hasattr(K, "device_mesh"):
+    if not array_api_compat.is_writeable_array(K) or is_spread(K):
         return Elements(lambda a, b: a @ b, float)
     return HermitianMatrices(K, mean=mean) if hermitian else Matrices(K)
 

@@ -10,7 +10,7 @@ import importlib
 import json
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -216,29 +216,47 @@ def _family_as_dict(family: Any, derivation: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the console command; a user's mistake ends in one line on stderr and exit status 2."""
+    """Run the console command."""
+    run(door, "corrector")
+
+
+def run(command: click.Command, name: str, *, silent: bool = False) -> NoReturn:
+    """Run a command and leave; a user's mistake ends in one line on stderr and exit status 2.
+
+    Args:
+        command: what to run on the process's arguments.
+        name: what help texts call it.
+        silent: leave that line to another process.
+    """
     from .ansatz import NoCorrectorError
 
+    fail = _leave if silent else _fail
     # A polite kill cleans up like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        sys.exit(door.main(standalone_mode=False, prog_name="corrector"))
+        sys.exit(command.main(standalone_mode=False, prog_name=name))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(2)
     except click.ClickException as error:
-        _fail(error.format_message(), error.exit_code)
+        fail(error.format_message(), error.exit_code)
     except click.Abort:
-        _fail("interrupted; nothing was written", 130)
+        fail("interrupted; nothing was written", 130)
     except NoCorrectorError as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
     except OSError as error:
         given = f"expected to use {error.filename}; got: {error.strerror}" if error.filename else str(error)
-        _fail(given, 2)
-    except (ValueError, TypeError, ArithmeticError, RuntimeError, MemoryError, ImportError) as error:
+        fail(given, 2)
+    except RuntimeError as error:  # of which another process may know nothing
         _fail(str(error) or type(error).__name__, 2)
+    except (ValueError, TypeError, ArithmeticError, MemoryError, ImportError) as error:
+        fail(str(error) or type(error).__name__, 2)
 
 
-def _fail(message: str, status: int) -> None:
+def _fail(message: str, status: int) -> NoReturn:
     click.echo(f"corrector: {' '.join(message.split())}", err=True)
+    sys.exit(status)
+
+
+def _leave(_: str, status: int) -> NoReturn:
     sys.exit(status)

@@ -40,6 +40,7 @@ RADIUS = "tests/analysis/test_radius.py"
 ATTAINED = RADIUS + "::test_matrices_nearer_converge_and_the_one_given_does_not"
 SCHEDULE = "tests/analysis/test_scheduling.py"
 ARITHMETIC = "tests/corrector/test_arithmetic.py"
+PROJECTOR = "tests/analysis/test_projector.py"
 VERIFY = "tests/analysis/test_verification.py"
 STRATEGY = "tests/analysis/test_strategies.py"
 RULES = "tests/training/test_rules.py"
@@ -238,8 +239,28 @@ MUTANTS = [
     ("analysis/scheduling.py", "(floor, ceil, floor, ceil)", "(ceil, floor, ceil, floor)", SCHEDULE),
     ("analysis/scheduling.py", "(2 * _green(gap))", "(4 * _green(gap))", SCHEDULE),
     ("analysis/scheduling.py", "return max(abs(l0), abs(l1), ", "return max(", SCHEDULE),
-    ("analysis/iteration.py", "middle - half + slack", "middle + half", SCHEDULE),
-    ("analysis/arrays.py", "flat[..., :: m + 1] += c", "flat[..., :: m] += c", SCHEDULE),
+    ("analysis/iteration.py", "margin - half if hermitian[i]", "margin + half if hermitian[i]", SCHEDULE),
+    ("analysis/iteration.py", "leftmost(A) < 0.99 * half", "leftmost(A) < -half", PROJECTOR),
+    (
+        "analysis/iteration.py",
+        "spectral[converged & run.near] = True",
+        "spectral[converged] = True",
+        ITERATION,
+    ),
+    (
+        "analysis/iteration.py",
+        "np.minimum(residual[~stop], self",
+        "np.maximum(residual[~stop], 0 * self",
+        ITERATION,
+    ),
+    ("analysis/iteration.py", "0.5 / sizes", "1 / sizes", ITERATION),
+    ("analysis/iteration.py", "order = np.argsort", "order = np.sort", ITERATION),
+    ("analysis/sides.py", "< -margin[i]", "< margin[i] + 99", ITERATION),
+    ("analysis/projector.py", "0.5 * c * S + (0.5 / c)", "0.5 * S + 0.5", PROJECTOR),
+    ("analysis/projector.py", "down = -1 / least", "down = 1 / least", PROJECTOR),
+    ("analysis/projector.py", "noise = max(noise, unit", "noise = max(0, 0 * unit", PROJECTOR),
+    ("analysis/projector.py", "0.5 - at)", "at - 0.5)", PROJECTOR),
+    ("analysis/arrays.py", "flat[..., :: m + 1] +=", "flat[..., :: m] +=", SCHEDULE),
     (
         "corrector/arithmetic.py",
         "left[..., i : i + height, :] @",

@@ -252,7 +252,7 @@ def test_a_factorisation_that_is_far_off_proves_no_rank(monkeypatch):
 
 @given(
     idempotents(n=st.integers(2, 12), obliquity=1e4) | idempotents(n=st.integers(2, 6), field="complex"),
-    st.floats(0, 1e-13),
+    st.floats(0, 5e-16),
 )
 def test_residuals_that_drown_in_rounding_are_found_with_more_digits(P, size):
     K = P * (1 + size)

@@ -96,6 +96,22 @@ def test_near_a_projector_products_are_enough():
     assert solution.products == iterate(K).products
 
 
+def test_the_line_may_lie_elsewhere():
+    K = oblique(20, 8, 5.0) + 0.3 * np.eye(20)
+    solution = spectral_projector(K, 0.8)
+    assert (solution.inversions, solution.spectral) == (0, True)
+    assert np.linalg.norm(solution.value - by_schur(K - 0.3 * np.eye(20))) < 1e-10
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_scaling_keeps_inverses_few(size):
+    T = np.eye(8) + np.triu(np.ones((8, 8)), 1)
+    K = np.linalg.solve(T, np.diag([-9.0, -5, -3, -1, 1, 2, 6, 8]) @ T) * size
+    solution = spectral_projector(K, 0)
+    assert solution.converged
+    assert 1 < solution.inversions <= 12
+
+
 @pytest.mark.parametrize(
     ("K", "status"),
     [

@@ -1,0 +1,156 @@
+"""One matrix over several processes: `iterate` on torch's `DTensor`, its rows spread over a device mesh.
+
+    torchrun --standalone --nproc-per-node 4 -m training.distributed K.npy --output P.npy
+
+Each process holds its rows of every matrix and, during a product, the whole right factor, which the
+others send: per product m² numbers received and 2m³/p operations with p processes, by gloo on CPUs and
+NCCL on CUDA devices.  With several nodes torchrun's own options apply.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import Shard, distribute_tensor
+from torch.distributed.tensor.experimental import implicit_replication
+
+from analysis import Solution, iterate, schedule
+from analysis.matrixfiles import require_memory, write_matrix
+from corrector import MCWEENY
+from corrector.cli import given_corrector, given_number, run
+from corrector.files import whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+    from torch.distributed.device_mesh import DeviceMesh
+
+    from corrector import Corrector
+
+_HELD = 10
+"""Matrices of which a process holds its rows, at most; two more it holds whole."""
+
+
+def spread(K: Tensor | np.ndarray[Any, Any], mesh: DeviceMesh) -> Tensor:
+    """Return K as a `DTensor`, its rows spread evenly over the processes of a mesh of one axis.
+
+    Args:
+        K: the whole matrix (m, m), real (a `DTensor` has no conjugate), the same in every process; of a
+            memory-mapped array each reads its own rows alone.
+        mesh: from `torch.distributed.device_mesh.init_device_mesh`.
+    """
+    whole = torch.from_numpy(K) if isinstance(K, np.ndarray) else K
+    return distribute_tensor(whole, mesh, [Shard(0)], src_data_rank=None)
+
+
+def iterate_spread(K: Tensor, g: Corrector = MCWEENY, **options: Any) -> Solution:
+    """Return what `analysis.iterate` does for a `DTensor`; called alike in every process.
+
+    The value is a `DTensor` spread as K is; statuses, residuals and counts are the same everywhere.
+
+    Args:
+        K: from `spread`.
+        g: a corrector of order at least 1.
+        options: further arguments of `analysis.iterate`.
+
+    Cost: as `iterate`.  To put a limit to the test every process factorises the whole of one matrix.
+    """
+    with implicit_replication(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Found a non-scalar tensor with numel=1")  # replicated: as meant
+        return iterate(K, g, **options)
+
+
+@contextmanager
+def processes() -> Iterator[DeviceMesh]:
+    """Yield the mesh of all processes that torchrun started, each on its own CUDA device if there are any.
+
+    Raises:
+        RuntimeError: torchrun did not start this process.
+    """
+    if "LOCAL_RANK" not in os.environ:
+        raise RuntimeError(
+            "expected to be started by torchrun, as in torchrun --standalone --nproc-per-node 4 "
+            "-m training.distributed K.npy --output P.npy; got a process of its own"
+        )
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    if kind == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    mesh = init_device_mesh(kind, (int(os.environ["WORLD_SIZE"]),))
+    try:
+        yield mesh
+        dist.barrier()  # a process that leaves while another still receives takes that one down
+    finally:
+        dist.destroy_process_group()
+
+
+@click.command()
+@click.argument("matrix", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="A .npy file.")
+@click.option("--order", type=int, help="Order of a smoothstep; 1 by default.")
+@click.option("--alphas", help="Coefficients of x, x², …, as in 0,3,-2.")
+@click.option("--gap", help="For a real spectrum: an interval without eigenvalues, as in 0.45,0.55.")
+@click.option("--inside", default="0,1", show_default=True, help="The ends of the spectrum.")
+@click.option("--max-steps", default=100, show_default=True)
+def main(
+    *,
+    matrix: Path,
+    output: Path,
+    order: int | None,
+    alphas: str | None,
+    gap: str | None,
+    inside: str,
+    max_steps: int,
+) -> None:
+    """Iterate a corrector on a .npy matrix over the processes that torchrun started.
+
+    Writes the projector only if the iteration converged; else ends with exit status 1.
+    """
+    g = given_corrector(order, alphas)
+    try:
+        stored = np.load(matrix, mmap_mode="c", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise click.BadParameter(f"expected a .npy file of numbers; {error}", param_hint="MATRIX") from None
+    if stored.ndim != 2 or stored.dtype.kind != "f":
+        raise click.BadParameter(
+            f"expected one matrix of real floating-point numbers; got {stored.dtype}, {stored.shape}",
+            param_hint="MATRIX",
+        )
+    plan = schedule(*_ends(gap), inside=_ends(inside)) if gap else None
+    with processes() as mesh:
+        local = int(os.environ["LOCAL_WORLD_SIZE"])
+        require_memory(stored.nbytes, 2 * local + _HELD * local // mesh.size() + 1, stored.shape)
+        solution = iterate_spread(spread(stored, mesh), g, max_steps=max_steps, schedule=plan)
+        value: Any = solution.value
+        whole = value.full_tensor().cpu().numpy() if solution.converged else None
+        first = dist.get_rank() == 0
+    if whole is None:
+        if first:
+            click.echo(f"corrector: not converged, nothing written: {solution}", err=True)
+        sys.exit(1)
+    if first:
+        with whole_file(output) as draft:
+            write_matrix(draft, whole)
+        click.echo(f"{solution}\nwritten to {output}")
+
+
+def _ends(text: str) -> tuple[float, float]:
+    ends = text.split(",")
+    if len(ends) != 2:
+        raise click.BadParameter(f"expected two numbers, as in 0.45,0.55; got {text}")
+    low, high = (float(given_number("--gap", end)) for end in ends)
+    return low, high
+
+
+if __name__ == "__main__":
+    run(main, "training.distributed", silent=os.environ.get("RANK", "0") != "0")
