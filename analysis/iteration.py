@@ -235,8 +235,8 @@ def _sides(K: Array, run: _Run) -> np.ndarray[Any, Any]:
     spectral[converged & run.near] = True
     open_ = np.flatnonzero(converged & ~run.near)
     if len(open_):
-        run.history.products += 1
-        spectral[open_] = belongs(run.rows(K, open_), run.rows(run.value, open_))
+        spectral[open_], products = belongs(run.rows(K, open_), run.rows(run.value, open_))
+        run.history.products += products
     return spectral
 
 

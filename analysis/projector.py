@@ -173,8 +173,8 @@ def spectral_projector(
         return replace(solution, status=Status.STALLED if singular else Status.WRONG_SIDE_RISK, spectral=None)
     if solution.status != Status.CONVERGED:
         return replace(solution, spectral=None)
-    (spectral,) = belongs(K[None, ...], solution.value[None, ...], at)
-    return replace(solution, spectral=spectral, products=solution.products + 1)
+    (spectral,), products = belongs(K[None, ...], solution.value[None, ...], at)
+    return replace(solution, spectral=spectral, products=solution.products + products)
 
 
 def _by_schedule(

@@ -5,6 +5,8 @@ parts: those of K − μI with their signs turned where P has 0.
 
 - If the Hermitian part of A has a Cholesky factorisation, it is so: x*Ax/x*x has a positive real part
   for every x, and every eigenvalue is such a quotient.
+- So it is if that of MA has one, M = P*P + (I − P)*(I − P): the same in the inner product x*My, in which
+  P is orthogonal.
 - If an eigenvalue of A is found to the left, it is not.  Arnoldi's method finds the leftmost one in some
   tens of products with vectors, where it stands apart.
 
@@ -21,7 +23,7 @@ from scipy.sparse.linalg import ArpackError, eigs
 
 from corrector.arithmetic import arithmetic_of, gathered, is_hermitian
 
-from .arrays import hermitian_part, norm_estimate, plus_identity, positive_definite, unit_roundoff
+from .arrays import adjoint, hermitian_part, norm_estimate, plus_identity, positive_definite, unit_roundoff
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Inexact
@@ -54,29 +56,43 @@ def slack(K: Inexact[Array, "batch m m"], P: Inexact[Array, "batch m m"]) -> Flo
 
 def belongs(
     K: Inexact[Array, "batch m m"], P: Inexact[Array, "batch m m"], at: float = 0.5
-) -> list[bool | None]:
-    """Return for each matrix whether P is K's projector for Re λ > μ: proved, disproved, or None.
+) -> tuple[list[bool | None], int]:
+    """Return for each matrix whether P is K's projector for Re λ > μ, and the products that took.
+
+    True is proved, False disproved, None neither.
 
     Args:
         K: the matrices.
         P: projectors that commute with them.
         at: μ.
 
-    Cost: a matrix product, a Cholesky factorisation, and where that does not decide some tens of
-    products with vectors.
+    Cost: one matrix product and a Cholesky factorisation; where that does not decide two products and
+    another, and then some tens of products with vectors.
 
     >>> K = np.array([[[-0.5, 0], [0, 0.9]]])  # −½ goes to 1
     >>> belongs(K, np.eye(2)[None]), belongs(K, np.diag([0.0, 1])[None])
-    ([False], [True])
+    (([False], 3), ([True], 1))
     """
     A, margin = turned(K, P, at), slack(K, P)
     found: list[bool | None] = []
+    products = 1
     for i in range(A.shape[0]):
-        if positive_definite(plus_identity(hermitian_part(A[i, ...]), -float(margin[i]))):
+        if _positive(A[i, ...], margin[i]):
+            found.append(True)
+            continue
+        products = 3
+        S = plus_identity(2 * P[i, ...], -1)
+        metric = plus_identity(adjoint(S) @ S, 1)
+        if _positive(metric @ A[i, ...], margin[i] * float(norm_estimate(metric))):
             found.append(True)
         else:
             found.append(False if leftmost(A[i, ...]) < -margin[i] else None)
-    return found
+    return found, products
+
+
+def _positive(A: Array, margin: float) -> bool:
+    """Whether the Hermitian part of A is above this margin."""
+    return positive_definite(plus_identity(hermitian_part(A), -float(margin)))
 
 
 def leftmost(A: Inexact[Array, "m m"]) -> float:
