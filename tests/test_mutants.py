@@ -257,6 +257,8 @@ MUTANTS = [
     ("analysis/iteration.py", "order = np.argsort", "order = np.sort", ITERATION),
     ("analysis/sides.py", "< -margin[i]", "< margin[i] + 99", ITERATION),
     ("analysis/projector.py", "0.5 * c * S + (0.5 / c)", "0.5 * S + 0.5", PROJECTOR),
+    ("analysis/projector.py", "hermitian_part(-R), 0.25", "hermitian_part(-R), 1", PROJECTOR),
+    ("analysis/projector.py", "min(1.0, 0.45 /", "min(1.0, 4.5 /", PROJECTOR),
     ("analysis/projector.py", "down = -1 / least", "down = 1 / least", PROJECTOR),
     ("analysis/projector.py", "noise = max(noise, unit", "noise = max(0, 0 * unit", PROJECTOR),
     ("analysis/projector.py", "0.5 - at)", "at - 0.5)", PROJECTOR),

@@ -78,7 +78,7 @@ def assume_apart(K, at):
 
 
 def test_what_correctors_send_astray_newton_does_not():
-    K = np.array([[-0.5, 3.0], [0.0, 0.9]])
+    K = np.array([[-0.5, 9.0], [0.0, 0.9]])
     with pytest.warns(UserWarning, match="the limit is idempotent, but not the spectral projector"):
         assert np.trace(iterate(K).value) == pytest.approx(2)
     solution = spectral_projector(K)
@@ -94,6 +94,41 @@ def test_near_a_projector_products_are_enough():
     solution = spectral_projector(K)
     assert (solution.inversions, solution.spectral) == (0, True)
     assert solution.products == iterate(K).products
+
+
+def turned(degrees, size=0.4):
+    """Real matrices with eigenvalues ½ ± size·e^{±iφ}, φ this many degrees."""
+    c, s = size * np.cos(np.deg2rad(degrees)), size * np.sin(np.deg2rad(degrees))
+    pair = np.array([[c, -s], [s, c]])
+    return 0.5 * np.eye(4) + np.kron(np.diag([1.0, -1.0]), pair)
+
+
+@pytest.mark.parametrize(("degrees", "inverses"), [(0.1, 0), (30, 0), (44, 0), (46, 1), (70, 1), (89, 1)])
+@pytest.mark.parametrize("size", [1e-3, 0.4, 3.0])
+def test_in_a_sector_products_are_enough(degrees, inverses, size):
+    K = turned(degrees, size)
+    solution = spectral_projector(K)
+    assert (solution.converged, solution.spectral) == (True, True)
+    assert (solution.inversions > 0) == inverses
+    assert np.linalg.norm(solution.value - np.diag([1, 1, 0, 0])) < 1e-13
+
+
+@pytest.mark.parametrize(("order", "half_angle"), [(1, 52), (2, 50.5), (4, 49.25), (8, 48.25)])
+def test_sectors_of_smoothsteps(order, half_angle):
+    g, size = smoothstep(order), 1e-3 * np.geomspace(1, 2.5, 60)[:, None]
+
+    def to_the_right(degrees, size):
+        z = 0.5 + size * np.exp(1j * np.deg2rad(degrees))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(80):
+                z = g(z)
+        return np.abs(z - 1) < 1e-9
+
+    angles = np.linspace(0, 60, 481)
+    wrong = angles[~to_the_right(angles, size).all(axis=0)]
+    assert wrong.min() == pytest.approx(half_angle, abs=0.6)
+    # After scaling |z − ½| ≤ ¼: the whole of that part of the disc goes there, not only next to ½.
+    assert to_the_right(np.linspace(-45, 45, 181), np.linspace(1e-3, 0.25, 300)[:, None]).all()
 
 
 def test_the_line_may_lie_elsewhere():
