@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from corrector.evaluation import Array
 
 
+_DTYPES = ("float32", "float64", "complex64", "complex128")
+
+
 def checked_matrix(K: Any, name: str = "K") -> Array:
     """Return K as a finite floating-point array (*batch, m, m), m ≥ 1, cut off from any autograd graph.
 
     Raises:
-        TypeError: K holds integers, booleans or objects.
+        TypeError: K holds integers, booleans or objects, or numbers of half or extended precision.
         ValueError: K is not square, is empty, or holds a value that is not finite.
     """
     if array_api_compat.is_array_api_obj(K) and _kind(K) not in (
@@ -34,6 +37,8 @@ def checked_matrix(K: Any, name: str = "K") -> Array:
         raise TypeError(f"`{name}` must hold floating-point numbers; got exact ones")
     if 0 in K.shape:
         raise ValueError(f"`{name}` must hold at least one matrix of at least 1 by 1; got {tuple(K.shape)}")
+    if getattr(K.dtype, "name", str(K.dtype)).rpartition(".")[2] not in _DTYPES:
+        raise TypeError(f"`{name}` must hold {', '.join(_DTYPES)} numbers; got {K.dtype}")
     if hasattr(K, "detach"):
         K = K.detach()
     xp = array_api_compat.array_namespace(K)
@@ -86,9 +91,20 @@ def positive_definite(K: Inexact[Array, "m m"]) -> bool:
     xp = array_api_compat.array_namespace(K)
     try:
         factor = xp.linalg.cholesky(K)
-    except (ValueError, RuntimeError):  # as NumPy and torch say that there is none
+    except (ValueError, RuntimeError) as error:
+        require_singular(error)
         return False
     return bool(xp.all(xp.isfinite(factor)))
+
+
+def require_singular(error: Exception) -> None:
+    """Raise the error again unless it says that a matrix has no such factor or inverse.
+
+    NumPy's and torch's own kinds of it have no other name in common; torch's is a RuntimeError, as is
+    running out of a device's memory.
+    """
+    if "LinAlgError" not in type(error).__name__:
+        raise error
 
 
 def on_host(x: Any) -> Float[np.ndarray, "..."]:
@@ -98,9 +114,14 @@ def on_host(x: Any) -> Float[np.ndarray, "..."]:
 
 
 def in_double(K: Inexact[Array, "*batch m m"]) -> Inexact[Array, "*batch m m"]:
-    """Return the same numbers in float64 or complex128."""
+    """Return the same numbers in float64 or complex128; of JAX as a NumPy array."""
     xp = array_api_compat.array_namespace(K)
-    return xp.astype(K, xp.float64 if xp.isdtype(K.dtype, "real floating") else xp.complex128)
+    real = xp.isdtype(K.dtype, "real floating")
+    if unit_roundoff(K) == 2.0**-53:
+        return K
+    if array_api_compat.is_jax_array(K):  # which stays in single precision unless told otherwise
+        return gathered(K).astype(np.float64 if real else np.complex128)
+    return xp.astype(K, xp.float64 if real else xp.complex128)
 
 
 def frobenius(K: Inexact[Array, "*batch m n"]) -> Float[np.ndarray, "*batch"]:

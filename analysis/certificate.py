@@ -222,7 +222,7 @@ def _rank_by_inertia(K: Array, e: float) -> int | None:
     right[:-1] += np.diagonal(D, 1)[:, None] * adjoint(L)[1:]
     right[1:] += np.diagonal(D, -1)[:, None] * adjoint(L)[:-1]
     again, error = _times(L, right, 0, _gamma(K) * _size(D) * _size(L))
-    away = _up(_size(H - again) + error + _U * (_size(H) + _size(again)))
+    away = _up(_size(H - again) + error + _U * (2 * _size(H) + sqrt(len(K)) + _size(again)))
     return _positive(D) if away < sqrt(1 - 4 * e) * (1 - 8 * _U) else None
 
 
@@ -319,10 +319,11 @@ def _gamma(A: Array) -> float:
 
 
 def _size(A: Array) -> float:
-    """‖A‖_F, up to the rounding of its sum; scaled, so that a square too small to store counts."""
+    """An upper bound on ‖A‖_F; scaled, so that a square too small to store counts."""
     xp = array_api_compat.array_namespace(A)
     scale = max(float(on_host(xp.max(xp.abs(A)))), 2.0**-500)
-    return scale * float(frobenius(A / scale)) + int(A.shape[-1]) * 2.0**-1000
+    m = int(A.shape[-1])
+    return (1 + 2 * (m + 2) ** 2 * _U) * scale * float(frobenius(A / scale)) + m * 2.0**-1000
 
 
 def _norm(A: Array) -> float:

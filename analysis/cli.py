@@ -358,6 +358,8 @@ def iterate(
     """
     import warnings
 
+    import numpy as np
+
     from corrector.files import whole_file
 
     from .iteration import NotSpectralWarning
@@ -370,28 +372,48 @@ def iterate(
         raise click.BadParameter(
             f"expected a name ending in .npy or .mtx; got {output.name}", param_hint="--output"
         )
-    if spectral and (gap or scale or relaxation != "1"):
+    if spectral and (gap is not None or scale or relaxation != "1"):
         raise click.UsageError("expected --spectral without --gap, --scale and --relaxation; got both")
+    _require_use(context, "at", "--spectral or --gap auto", used=spectral or gap == "auto")
+    _require_use(context, "inside", "--gap", used=gap not in (None, "auto"))
     g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
     line, K = float(given_number("--at", at)), _load(matrix, _HELD)
-    with warnings.catch_warnings(record=True) as told, _products() as progress:
-        warnings.simplefilter("always", NotSpectralWarning)
-        if spectral:
-            solution = spectral_projector(K, line, g, max_steps, progress=progress)
-        else:
-            bounds = None
-            if gap:
-                ends = spectral_gap(K, line) if gap == "auto" else None
-                bounds = plan(*ends) if ends else plan(*_ends("--gap", gap), inside=_ends("--inside", inside))
-            solution = run(K, g, gamma, max_steps, schedule=bounds, scale=scale, progress=progress)
-    if not solution.converged:
-        click.echo(f"corrector: not converged, nothing written: {solution}", err=True)
-        context.exit(1)
+    if K.ndim != 2 and not is_matrix_name(output, (".npy",)):
+        raise click.BadParameter(
+            f"expected a name ending in .npy for arrays of shape {K.shape}; got {output.name}",
+            param_hint="--output",
+        )
+    # The output's place is taken first: a folder that is not there is found before the work is done.
     with whole_file(output) as draft:
+        with warnings.catch_warnings(), _products() as progress:
+            warnings.simplefilter("ignore", NotSpectralWarning)
+            if spectral:
+                solution = spectral_projector(K, line, g, max_steps, progress=progress)
+            else:
+                bounds = None
+                if gap == "auto":
+                    bounds = plan(*spectral_gap(K, line))
+                elif gap is not None:
+                    bounds = plan(*_ends("--gap", gap), inside=_ends("--inside", inside))
+                solution = run(K, g, gamma, max_steps, schedule=bounds, scale=scale, progress=progress)
+        if not solution.converged:
+            click.echo(f"corrector: not converged, nothing written: {solution}", err=True)
+            context.exit(1)
         write_matrix(draft, solution.value)
-    for warning in told:
-        click.echo(f"corrector: warning: {warning.message}", err=True)
+    if (np.asarray(solution.spectral) == np.False_).any():
+        click.echo(
+            "corrector: warning: the limit is idempotent, but not the spectral projector for eigenvalues "
+            "with real part above 1/2: some came from other parts of the basins; try --scale or --spectral",
+            err=True,
+        )
     click.echo(f"{solution}\nwritten to {output}")
+
+
+def _require_use(context: click.Context, name: str, where: str, *, used: bool) -> None:
+    """Refuse an option that would be passed over in silence."""
+    given = context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    if given and not used:
+        raise click.UsageError(f"expected --{name} together with {where}; got it alone")
 
 
 @contextmanager

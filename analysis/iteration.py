@@ -35,12 +35,11 @@ from .arrays import (
     hermitian_part,
     norm_estimate,
     plus_identity,
-    positive_definite,
     trace,
     unit_roundoff,
 )
-from .scheduling import History, part
-from .sides import belongs, leftmost, slack, turned
+from .scheduling import History, Schedule, part
+from .sides import above, belongs, leftmost, slack, turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +49,6 @@ if TYPE_CHECKING:
     from corrector import Corrector
     from corrector.evaluation import Array
     from corrector.plan import Plan
-
-    from .scheduling import Schedule
 
 
 _DOUBT = 1e-3
@@ -114,12 +111,17 @@ class Solution:
     inversions: int = 0
 
     def __repr__(self) -> str:
-        last = np.nanmin(self.residuals[-1]) if np.isfinite(self.residuals[-1]).any() else np.nan
+        finite = np.isfinite(self.residuals)
+        last = np.where(finite, np.arange(len(finite)).reshape(-1, *[1] * (finite.ndim - 1)), 0).max(axis=0)
+        worst = np.max(np.take_along_axis(self.residuals, last[None], axis=0))
+        found = ""
+        if isinstance(self.status, Status) and self.status == Status.CONVERGED:
+            found = f"rank={round(float(self.traces[-1]))}, spectral={self.spectral}, "
         ended = self.status.value if isinstance(self.status, Status) else _tally(self.status)
         return (
             f"Solution({ended}, steps={np.max(self.steps)}, products={self.products}, "
             + (f"inversions={self.inversions}, " if self.inversions else "")
-            + f"residual={last:.2g}, value={tuple(self.value.shape)} {self.value.dtype})"
+            + f"residual={worst:.2g}, {found}value={tuple(self.value.shape)} {self.value.dtype})"
         )
 
     @property
@@ -189,6 +191,8 @@ def iterate(
     'stalled'
     """
     _check(g, relaxation, max_steps)
+    if schedule is not None and not isinstance(schedule, Schedule):
+        raise TypeError(f"`schedule` must be what `schedule` returned; got {type(schedule).__name__}")
     if scale and schedule is not None:
         raise ValueError("expected a schedule or `scale`; got both: a schedule scales by its own bounds")
     K = checked_matrix(K)
@@ -254,14 +258,16 @@ def _put_to_the_test(K: Array, run: _Run, schedule: Schedule) -> np.ndarray[Any,
     K, P = run.rows(K, converged), run.rows(run.value, converged)
     run.history.products += 1
     absolute, hermitian = turned(K, P, middle), is_hermitian(K)
-    for i, margin in enumerate(slack(K, P)):
+    for i, margin in enumerate(slack(K, P, middle)):
         row, A = converged[i], absolute[i, ...]
         if margin > half / 2:
             run.status[row] = Status.WRONG_SIDE_RISK
-        elif positive_definite(plus_identity(hermitian_part(A), margin - half if hermitian[i] else -margin)):
+        elif above(A, half - margin):
             spectral[row] = True
         elif hermitian[i] or leftmost(A) < 0.99 * half - margin:
             run.status[row] = Status.CONTRADICTED
+        elif above(A, margin):
+            spectral[row] = True
     return spectral
 
 

@@ -5,6 +5,8 @@ A file's head says how large its matrix is; what would not fit into memory is re
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,23 +43,24 @@ def read_matrix(path: Path, matrices: int = 1) -> np.ndarray[Any, Any]:
     """
     try:
         if path.name.lower().endswith(".npy"):
-            stored = np.load(path, mmap_mode="r", allow_pickle=False)
+            stored = np.lib.format.open_memmap(path, mode="r")
             require_memory(stored.nbytes, matrices, stored.shape)
             return np.array(stored)
         rows, columns, _, _, field, _ = scipy.io.mminfo(path)
         require_memory(rows * columns * _WIDTH.get(field, 8), matrices, (rows, columns))
         found = scipy.io.mmread(path)
-    except (ValueError, EOFError, OverflowError) as error:
+    except (ValueError, EOFError, OverflowError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"expected {_expected(path)}; {path} holds something else ({error})") from None
     return found.toarray() if scipy.sparse.issparse(found) else np.asarray(found)
 
 
 def write_matrix(path: Path, matrix: np.ndarray[Any, Any]) -> None:
     """Write one matrix in the format that the name asks for, every digit of it."""
-    if path.name.lower().endswith(".npy"):
-        np.save(path, matrix, allow_pickle=False)
-    else:
-        scipy.io.mmwrite(path, matrix, precision=17, symmetry="general")
+    with path.open("wb") as file:  # to a name numpy and scipy would add a suffix of their own
+        if path.name.lower().endswith(".npy"):
+            np.save(file, matrix, allow_pickle=False)
+        else:
+            scipy.io.mmwrite(file, matrix, precision=17, symmetry="general")
 
 
 def require_memory(size: int, matrices: int, shape: tuple[int, ...]) -> None:

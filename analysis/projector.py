@@ -25,25 +25,27 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from math import sqrt
+from math import floor, isfinite, log2, sqrt
 from typing import TYPE_CHECKING
 
 import array_api_compat
 import numpy as np
 from scipy.linalg import get_lapack_funcs
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from corrector import MCWEENY
 from corrector.arithmetic import gathered, is_hermitian
 
 from .arguments import real_number
 from .arrays import (
+    adjoint,
     checked_matrix,
     frobenius,
     hermitian_part,
     norm_estimate,
     plus_identity,
     positive_definite,
+    require_singular,
     unit_roundoff,
 )
 from .iteration import NotSpectralWarning, Solution, Status, iterate, residual_law
@@ -100,29 +102,39 @@ def spectral_gap(K: Inexact[Array, "m m"], at: float = 0.5) -> tuple[float, floa
     """
     K = _one_matrix(K)
     if not is_hermitian(K).all():
-        raise ValueError("`K` must be Hermitian for bounds to be estimated; got one that is not")
+        raise ValueError(
+            "`K` must be Hermitian to the bit for bounds to be estimated, as (K + K*)/2 is; "
+            f"got ‖K − K*‖ = {float(frobenius(K - adjoint(K))):.3g}"
+        )
     at = real_number(at, "at")
-    host = gathered(K)
-    if len(host) <= _SMALL:
-        values = np.linalg.eigvalsh(host)
-        low, high = float(values[0]), float(values[-1])
-        under, over = values[values < at], values[values >= at]
-        down = at - float(under[-1]) if len(under) else np.inf
-        up = float(over[0]) - at if len(over) else np.inf
-    else:
-        low, high = _ends(host, lambda v: host @ v)
-        factorise, solve = get_lapack_funcs(("getrf", "getrs"), (host,))
-        lu, pivots, singular = factorise(plus_identity(host.copy(), -at))
-        least, most = (0.0, 0.0) if singular else _ends(host, lambda v: solve(lu, pivots, v)[0])
-        down = -1 / least if least < 0 else np.inf
-        up = 1 / most if most > 0 else np.inf
-        down = 0.0 if singular else down
+    low, high, down, up = _distances(gathered(K), at)
     spread = max(high, at) - min(low, at)
     if not min(down, up) > 1e-12 * max(abs(high), abs(low)):
-        raise ValueError(f"expected no eigenvalue at {at:g}; got one {min(down, up):.3g} away")
+        raise ValueError(
+            f"expected no eigenvalue at {at:g}, to 12 digits of the largest; got one {min(down, up):.3g} away"
+        )
     down, up = (min(x, 2 * spread) * 0.99 for x in (down, up))
     margin = 0.01 * spread
     return at - down, at + up, (min(low - margin, at - down), max(high + margin, at + up))
+
+
+def _distances(K: np.ndarray[Any, Any], at: float) -> tuple[float, float, float, float]:
+    """The ends of the spectrum, and how far below and above a number the next eigenvalues lie."""
+    if len(K) > _SMALL and K.any():
+        try:
+            low, high = _ends(K, lambda v: K @ v)
+            factorise, solve = get_lapack_funcs(("getrf", "getrs"), (K,))
+            lu, pivots, singular = factorise(plus_identity(K.copy(), -at))
+            if singular:
+                return low, high, 0.0, 0.0
+            least, most = _ends(K, lambda v: solve(lu, pivots, v)[0])
+            return low, high, -1 / least if least < 0 else np.inf, 1 / most if most > 0 else np.inf
+        except ArpackError:  # where the ends are crowded: all of them, then
+            pass
+    values = np.linalg.eigvalsh(K)
+    under, over = values[values < at], values[values >= at]
+    down = at - float(under[-1]) if len(under) else np.inf
+    return float(values[0]), float(values[-1]), down, float(over[0]) - at if len(over) else np.inf
 
 
 def _ends(K: np.ndarray[Any, Any], times: Callable[[Any], Any]) -> tuple[float, float]:
@@ -130,7 +142,7 @@ def _ends(K: np.ndarray[Any, Any], times: Callable[[Any], Any]) -> tuple[float, 
     operator = LinearOperator(K.shape, matvec=times, dtype=K.dtype)
     start = np.cos(np.arange(1, len(K) + 1.0)).astype(K.dtype)
     found = [
-        eigsh(operator, k=1, which=which, v0=start, tol=1e-4, return_eigenvectors=False)[0]
+        eigsh(operator, k=1, which=which, v0=start, tol=1e-4, maxiter=300, return_eigenvectors=False)[0]
         for which in ("SA", "LA")
     ]
     return float(found[0]), float(found[1])
@@ -171,13 +183,16 @@ def spectral_projector(
     >>> solution.spectral, round(float(np.trace(solution.value)))
     (True, 1)
     """
-    K, at = _one_matrix(K), real_number(at, "at")
+    if not isfinite(at := real_number(at, "at")):
+        raise ValueError(f"`at` must be finite; got {at:g}")
+    K, at = _of_moderate_size(_one_matrix(K), at)
     if is_hermitian(K).all():
         solution = _by_schedule(K, at, g, max_steps, progress)
         if solution is not None:
             return solution
     moved = plus_identity(K + 0, 0.5 - at)
-    R = moved - moved @ moved
+    with np.errstate(over="ignore", invalid="ignore"):
+        R = moved - moved @ moved
     residual, size = frobenius(R), norm_estimate(moved)
     if residual < 0.25 and residual_law(g.coefficients, residual, size) <= residual / 2:
         return iterate(moved, g, max_steps=max_steps, progress=progress)
@@ -198,6 +213,17 @@ def spectral_projector(
         return replace(solution, spectral=None)
     (spectral,), products = belongs(K[None, ...], solution.value[None, ...], at)
     return replace(solution, spectral=spectral, products=solution.products + products)
+
+
+def _of_moderate_size(K: Array, at: float) -> tuple[Array, float]:
+    """K and μ, or where numbers are large or small K − μI times a power of 2 and 0."""
+    xp = array_api_compat.array_namespace(K)
+    largest = max(float(gathered(xp.max(xp.abs(K)))), abs(at))
+    if not largest or 1e-6 < largest < 1e6:
+        return K, at
+    power = -floor(log2(largest))  # in two factors, of which none overflows
+    first, second = 2.0 ** (power // 2), 2.0 ** (power - power // 2)
+    return plus_identity(K * first * second, -at * first * second), 0.0
 
 
 def _in_sector(R: Array) -> bool:
@@ -234,7 +260,8 @@ def _sign(S: Array, progress: Callable[[int, float], None] | None) -> tuple[Arra
     for step in range(_STEPS):
         try:
             inverse = xp.linalg.inv(S)
-        except (ValueError, RuntimeError):  # as NumPy and torch say that there is none
+        except (ValueError, RuntimeError) as error:
+            require_singular(error)
             return S, step, np.inf
         size, back = float(frobenius(S)), float(frobenius(inverse))
         if not np.isfinite(size * back):

@@ -48,9 +48,11 @@ def turned(K: Inexact[Array, "batch m m"], P: Inexact[Array, "batch m m"], at: f
     return plus_identity(arithmetic.product(K, P, Fraction(2), less), at)
 
 
-def slack(K: Inexact[Array, "batch m m"], P: Inexact[Array, "batch m m"]) -> Float[np.ndarray, " batch"]:
+def slack(
+    K: Inexact[Array, "batch m m"], P: Inexact[Array, "batch m m"], at: float
+) -> Float[np.ndarray, " batch"]:
     """Return more than rounding makes of an eigenvalue of (K − μI)(2P − I)."""
-    sizes = np.maximum(norm_estimate(K), 1) * np.maximum(norm_estimate(P), 1) ** 2
+    sizes = (norm_estimate(K) + abs(at)) * np.maximum(norm_estimate(P), 1) ** 2
     return np.asarray(_ROUNDINGS * unit_roundoff(K) * np.sqrt(K.shape[-1]) * sizes)
 
 
@@ -73,25 +75,25 @@ def belongs(
     >>> belongs(K, np.eye(2)[None]), belongs(K, np.diag([0.0, 1])[None])
     (([False], 3), ([True], 1))
     """
-    A, margin = turned(K, P, at), slack(K, P)
+    A, margin = turned(K, P, at), slack(K, P, at)
     found: list[bool | None] = []
     products = 1
     for i in range(A.shape[0]):
-        if _positive(A[i, ...], margin[i]):
+        if above(A[i, ...], margin[i]):
             found.append(True)
             continue
         products = 3
         S = plus_identity(2 * P[i, ...], -1)
         metric = plus_identity(adjoint(S) @ S, 1)
-        if _positive(metric @ A[i, ...], margin[i] * float(norm_estimate(metric))):
+        if above(metric @ A[i, ...], margin[i] * float(norm_estimate(metric))):
             found.append(True)
         else:
             found.append(False if leftmost(A[i, ...]) < -margin[i] else None)
     return found, products
 
 
-def _positive(A: Array, margin: float) -> bool:
-    """Whether the Hermitian part of A is above this margin."""
+def above(A: Inexact[Array, "m m"], margin: float) -> bool:
+    """Return whether the Hermitian part of A is above this margin."""
     return positive_definite(plus_identity(hermitian_part(A), -float(margin)))
 
 

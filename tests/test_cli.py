@@ -31,6 +31,11 @@ def folder(tmp_path):
     (tmp_path / "empty.npy").touch()
     head = "%%MatrixMarket matrix coordinate"
     (tmp_path / "text.mtx").write_text("no matrix")
+    np.savez(tmp_path / "archive", K=np.eye(2))
+    (tmp_path / "archive.npz").rename(tmp_path / "archive.npy")
+    packed = gzip.compress(b"%%MatrixMarket matrix array real general\n2 2\n" + b"1.5\n" * 4)
+    (tmp_path / "corrupt.mtx.gz").write_bytes(packed[:30] + b"xxxx" + packed[34:])
+    np.save(tmp_path / "batch.npy", np.stack([np.eye(2)] * 2))
     (tmp_path / "text.csv").write_text("1,2")
     (tmp_path / "short.mtx").write_text(f"{head} real general\n2 2 2\n1 1 0.9\n")
     (tmp_path / "whole.mtx").write_text(f"{head} integer general\n2 2 1\n1 1 1\n")
@@ -177,6 +182,15 @@ def test_matrices_of_any_spectrum_and_format(folder):
     assert corrector("certify", folder / "P.mtx").stdout.startswith("certified: a projector of rank 2")
 
 
+@pytest.mark.parametrize("name", ["P.NPY", "P.Mtx"])
+def test_names_in_capitals_are_written_too(folder, name):
+    before = {p.name for p in folder.iterdir()}
+    result = corrector("iterate", folder / "K.npy", "--output", folder / name)
+    assert result.returncode == 0
+    assert {p.name for p in folder.iterdir()} == before | {name}
+    assert corrector("certify", folder / name).returncode == 0
+
+
 def test_numbers_that_overflow_leave_json_readable(folder):
     np.save(folder / "large.npy", np.array([[1e200]]))
     result = corrector("certify", folder / "large.npy", "--format", "json")
@@ -287,12 +301,19 @@ MISTAKES = {
     "iterate K.npy --spectral --gap auto --output P.npy": "--spectral without --gap, --scale",
     "iterate K.npy --gap 0.4,0.6 --scale --output P.npy": "a schedule or `scale`; got both",
     "iterate K.npy --spectral --at x --output P.npy": "--at",
+    "iterate K.npy --at 0 --output P.npy": "--at together with --spectral or --gap auto; got it alone",
+    "iterate K.npy --inside 0,2 --output P.npy": "--inside together with --gap; got it alone",
+    "iterate K.npy --gap= --output P.npy": "expected two numbers",
+    "iterate K.npy --output nowhere/P.npy": "existing folder for P.npy",
     "iterate text.mtx --output P.npy": "text.mtx holds something else (Line 1: Not a Matrix Market file",
     "iterate short.mtx --output P.npy": "short.mtx holds something else (Truncated file",
     "iterate whole.mtx --output P.npy": "floating-point numbers; got int64",
     "iterate huge.mtx --output P.npy": "GiB of memory that are free; got shape (2000000, 2000000)",
     "iterate text.csv --output P.npy": "ending in .npy, .mtx, .mtx.gz, .mtx.bz2; got text.csv",
     "certify short.mtx": "short.mtx holds something else",
+    "certify archive.npy": "archive.npy holds something else",
+    "certify corrupt.mtx.gz": "corrupt.mtx.gz",
+    "iterate batch.npy --output P.mtx": "ending in .npy for arrays of shape (2, 2, 2); got P.mtx",
     "radius --obliquity 0.5": "a projector's norm, 1 to 1e+06; got 0.5",
     "basins --output b.jpg": "expected a name ending in .png, .pdf or .svg; got b.jpg",
     "basins --output nowhere/b.png": "expected an existing folder for b.png",

@@ -25,7 +25,7 @@ from torch.distributed.tensor import Shard, distribute_tensor
 from torch.distributed.tensor.experimental import implicit_replication
 
 from analysis import Solution, iterate, schedule
-from analysis.matrixfiles import require_memory, write_matrix
+from analysis.matrixfiles import is_matrix_name, require_memory, write_matrix
 from corrector import MCWEENY
 from corrector.cli import given_corrector, given_number, run
 from corrector.files import whole_file
@@ -96,7 +96,9 @@ def processes() -> Iterator[DeviceMesh]:
 
 @click.command()
 @click.argument("matrix", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="A .npy file.")
+@click.option(
+    "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help=".npy or .mtx."
+)
 @click.option("--order", type=int, help="Order of a smoothstep; 1 by default.")
 @click.option("--alphas", help="Coefficients of x, x², …, as in 0,3,-2.")
 @click.option("--gap", help="For a real spectrum: an interval without eigenvalues, as in 0.45,0.55.")
@@ -116,9 +118,13 @@ def main(
 
     Writes the projector only if the iteration converged; else ends with exit status 1.
     """
+    if not is_matrix_name(output, (".npy", ".mtx")):
+        raise click.BadParameter(
+            f"expected a name ending in .npy or .mtx; got {output.name}", param_hint="--output"
+        )
     g = given_corrector(order, alphas)
     try:
-        stored = np.load(matrix, mmap_mode="c", allow_pickle=False)
+        stored = np.lib.format.open_memmap(matrix, mode="c")
     except (ValueError, EOFError) as error:
         raise click.BadParameter(f"expected a .npy file of numbers; {error}", param_hint="MATRIX") from None
     if stored.ndim != 2 or stored.dtype.kind != "f":

@@ -1,5 +1,6 @@
 """Whatever speaks the array API goes in and comes out: strictly, immutably, and with NumPy's numbers."""
 
+import array_api_compat.torch
 import array_api_strict
 import jax
 import jax.numpy
@@ -11,6 +12,7 @@ from analysis import Status, certify, iterate, schedule, spectral_projector
 from corrector import smoothstep
 from corrector.arithmetic import Elements, Matrices, arithmetic_of, is_hermitian
 from tests.problems import oblique, with_spectrum
+from tests.truth import spectral_distance
 
 jax.config.update("jax_enable_x64", True)
 
@@ -61,6 +63,38 @@ def test_certificates_are_the_same(library):
     assert certificate.rank == certify(NEAR).rank
     assert certificate.radius == pytest.approx(certify(NEAR).radius)
     assert is_hermitian(LIBRARIES[library](SYMMETRIC)).all()
+
+
+def test_certificates_are_of_double_precision_where_a_library_has_only_single():
+    K = np.array([[0.1, 0.3], [0.3, 0.9]], dtype=np.float32)
+    jax.config.update("jax_enable_x64", False)
+    try:
+        certificate = certify(jax.numpy.asarray(K))
+    finally:
+        jax.config.update("jax_enable_x64", True)
+    assert certificate == certify(K)
+    assert certificate.radius >= np.linalg.norm(spectral_distance(K.astype(float))[1], 2)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble, np.clongdouble])
+def test_half_and_extended_precision_are_refused(dtype):
+    for call in (iterate, certify, spectral_projector):
+        with pytest.raises(TypeError, match="float32, float64, complex64, complex128 numbers; got"):
+            call(np.eye(2, dtype=dtype))
+
+
+class OutOfMemoryError(RuntimeError):
+    pass
+
+
+@pytest.mark.parametrize("function", ["cholesky", "inv"])
+def test_what_a_device_lacks_is_not_taken_for_mathematics(monkeypatch, function):
+    def fail(*_, **__):
+        raise OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(array_api_compat.torch.linalg, function, fail)
+    with pytest.raises(OutOfMemoryError):
+        spectral_projector(torch.tensor([[-0.5, 3.0], [0.0, 0.9]], dtype=torch.float64))
 
 
 def test_what_cannot_be_written_to_goes_by_operators():
