@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 
 _DTYPES = ("float32", "float64", "complex64", "complex128")
+_HALF = ("float16", "bfloat16")
 
 
-def checked_matrix(K: Any, name: str = "K") -> Array:
+def checked_matrix(K: Any, name: str = "K", *, half: bool = False) -> Array:
     """Return K as a finite floating-point array (*batch, m, m), m ≥ 1, cut off from any autograd graph.
 
     Raises:
-        TypeError: K holds integers, booleans or objects, or numbers of half or extended precision.
+        TypeError: K holds integers, booleans or objects, numbers of extended precision, or, unless
+            those are asked for, of half.
         ValueError: K is not square, is empty, or holds a value that is not finite.
     """
     if array_api_compat.is_array_api_obj(K) and _kind(K) not in (
@@ -37,8 +39,9 @@ def checked_matrix(K: Any, name: str = "K") -> Array:
         raise TypeError(f"`{name}` must hold floating-point numbers; got exact ones")
     if 0 in K.shape:
         raise ValueError(f"`{name}` must hold at least one matrix of at least 1 by 1; got {tuple(K.shape)}")
-    if getattr(K.dtype, "name", str(K.dtype)).rpartition(".")[2] not in _DTYPES:
-        raise TypeError(f"`{name}` must hold {', '.join(_DTYPES)} numbers; got {K.dtype}")
+    dtypes = (*_HALF, *_DTYPES) if half else _DTYPES
+    if getattr(K.dtype, "name", str(K.dtype)).rpartition(".")[2] not in dtypes:
+        raise TypeError(f"`{name}` must hold {', '.join(dtypes)} numbers; got {K.dtype}")
     if hasattr(K, "detach"):
         K = K.detach()
     xp = array_api_compat.array_namespace(K)

@@ -63,7 +63,7 @@ def given_matrix(K: Any) -> Any:
             f"`K` must be one matrix of at least 1 by 1; got an array of shape {tuple(rows.shape)}"
         )
     if str(rows.dtype) != "object":
-        return checked_matrix(K if array_api_compat.is_array_api_obj(K) else rows)
+        return checked_matrix(K if array_api_compat.is_array_api_obj(K) else rows, half=True)
     entries = [_as_fmpq(entry) for entry in rows.flat]
     return fmpq_mat(len(rows), len(rows), entries)
 

@@ -79,7 +79,7 @@ def _assert_matrix(subject: Any, tolerance: float | None) -> None:
         if worst:
             raise AssertionError(f"K² = K is broken: the greatest entry of K² − K is {worst}, exactly")
         return
-    K = checked_matrix(K)
+    K = checked_matrix(K, half=True)
     dtype, u = K.dtype, unit_roundoff(K)
     K = in_double(K)
     xp = array_api_compat.array_namespace(K)

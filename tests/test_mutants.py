@@ -243,8 +243,8 @@ MUTANTS = [
     ("analysis/iteration.py", "leftmost(A) < 0.99 * half", "leftmost(A) < -half", PROJECTOR),
     (
         "analysis/iteration.py",
-        "spectral[converged & run.near] = True",
-        "spectral[converged] = True",
+        "np.flatnonzero(converged & ~run.near)",
+        "np.flatnonzero(converged & run.near)",
         ITERATION,
     ),
     (

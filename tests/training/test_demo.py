@@ -103,11 +103,15 @@ def test_the_best_network_can_be_rebuilt_from_its_file(report):
     assert head["rule"] in ("ordinary", "target", "modified")
 
 
+@pytest.fixture
 def interruptible():
     """A shell starts what it puts in the background with SIGINT ignored; the tests may run there."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_leaves_nothing_behind(how, tmp_path):
     process = subprocess.Popen(
@@ -116,7 +120,6 @@ def test_an_interruption_leaves_nothing_behind(how, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=interruptible,
     )
     deadline = time.monotonic() + 60
     while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
@@ -129,6 +132,7 @@ def test_an_interruption_leaves_nothing_behind(how, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_older_report_survives_until_the_new_one_is_whole(report, tmp_path):
     import shutil
 
@@ -139,7 +143,6 @@ def test_an_older_report_survives_until_the_new_one_is_whole(report, tmp_path):
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=interruptible,
     )
     time.sleep(6)
     process.send_signal(signal.SIGINT)
