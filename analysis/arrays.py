@@ -33,7 +33,7 @@ def checked_matrix(K: Any, name: str = "K", *, half: bool = False) -> Array:
         "real floating",
         "complex floating",
     ):
-        raise TypeError(f"`{name}` must hold floating-point numbers; got {K.dtype}")
+        raise TypeError(f"`{name}` must hold floating-point numbers; got {K.dtype}: convert it first")
     K = square(K, name)
     if str(K.dtype) == "object":
         raise TypeError(f"`{name}` must hold floating-point numbers; got exact ones")

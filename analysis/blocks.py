@@ -198,7 +198,9 @@ def block_structure(
     Cost: exact: the minimal and the characteristic polynomial, their factors, and a rank for each
     size of block but the largest; floating: a Schur form, O(m³), and singular values of each group.
 
-    References: see the head of this module.
+    References: V. N. Kublanovskaya, USSR Comput. Math. Math. Phys. 6 (1966) 1–14; G. H. Golub and
+    J. H. Wilkinson, SIAM Rev. 18 (1976) 578–619 (kernels by singular values of the deflated matrix);
+    H. Shapiro, Amer. Math. Monthly 106 (1999) 919–929 (the Weyr characteristic).
 
     >>> print(block_structure([[1, 1, 0], [0, 1, 0], [0, 0, 1]]))
     Jordan blocks, exact: sizes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from corrector.cli import given_corrector, given_number, how_to_write, which_corrector
+from corrector.cli import given_corrector, given_float, given_number, how_to_write, which_corrector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,9 @@ _json = click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 _gap = click.option("--gap", required=True, help="An interval without eigenvalues, as in 0.45,0.55.")
-_inside = click.option("--inside", default="0,1", show_default=True, help="The ends of the spectrum.")
+_inside = click.option(
+    "--inside", default="0,1", show_default=True, help="The ends of the spectrum, of which --gap is a part."
+)
 _matrix = click.argument("matrix", type=click.Path(dir_okay=False, path_type=Path))
 
 
@@ -325,10 +327,16 @@ def _between(low: float, high: float) -> str:
 )
 @which_corrector
 @_relaxation
-@click.option("--max-steps", default=100, show_default=True)
+@click.option(
+    "--max-steps",
+    default=100,
+    show_default=True,
+    help="The most steps, after those of --gap.",
+)
 @click.option("--gap", help="An interval without eigenvalues, as in 0.45,0.55; auto: estimated about --at.")
 @_inside
 @click.option("--scale", is_flag=True, help="Scale eigenvalues into the basins first.")
+@click.option("--mixed", is_flag=True, help="Find it in single precision, refine it to double.")
 @click.option(
     "--spectral", is_flag=True, help="Whatever it takes: the eigenvalues with real part above --at."
 )
@@ -346,25 +354,28 @@ def iterate(
     gap: str | None,
     inside: str,
     scale: bool,
+    mixed: bool,
     spectral: bool,
     at: str,
 ) -> None:
     """Iterate a corrector on a matrix until it is idempotent.
 
-    Reads a .npy or Matrix Market file.  Writes the projector only if the iteration converged; else ends
-    with exit status 1.  With --gap it first follows the plan of `corrector schedule`, and does not converge
-    if an eigenvalue turns out to lie there.  With --spectral the plan, the corrector or Newton's iteration,
-    as suits the matrix.
+    Reads a .npy or Matrix Market file.  Writes the projector only if the iteration converged; else says
+    why not and ends with exit status 1.  With --gap it first follows the plan of `corrector schedule`, and
+    does not converge if an eigenvalue turns out to lie there.  With --spectral the plan, the corrector or
+    Newton's iteration, as suits the matrix.
+
+    Says of the projector whether it was proved to belong to the eigenvalues with real part above 1/2,
+    above --at, or above the gap.
     """
     import warnings
-
-    import numpy as np
 
     from corrector.files import whole_file
 
     from .iteration import NotSpectralWarning
     from .iteration import iterate as run
     from .matrixfiles import is_matrix_name, write_matrix
+    from .outcome import failure, success
     from .projector import spectral_gap, spectral_projector
     from .scheduling import schedule as plan
 
@@ -372,12 +383,14 @@ def iterate(
         raise click.BadParameter(
             f"expected a name ending in .npy or .mtx; got {output.name}", param_hint="--output"
         )
-    if spectral and (gap is not None or scale or relaxation != "1"):
-        raise click.UsageError("expected --spectral without --gap, --scale and --relaxation; got both")
+    if spectral and (gap is not None or scale or mixed or relaxation != "1"):
+        raise click.UsageError("expected --spectral, or --gap, --scale, --mixed or --relaxation; got both")
+    if gap is not None and scale:
+        raise click.UsageError("expected --gap or --scale; got both: a plan scales by its own bounds")
     _require_use(context, "at", "--spectral or --gap auto", used=spectral or gap == "auto")
     _require_use(context, "inside", "--gap", used=gap not in (None, "auto"))
     g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
-    line, K = float(given_number("--at", at)), _load(matrix, _HELD)
+    border, K = given_float("--at", at), _load(matrix, _HELD)
     if K.ndim != 2 and not is_matrix_name(output, (".npy",)):
         raise click.BadParameter(
             f"expected a name ending in .npy for arrays of shape {K.shape}; got {output.name}",
@@ -388,25 +401,22 @@ def iterate(
         with warnings.catch_warnings(), _products() as progress:
             warnings.simplefilter("ignore", NotSpectralWarning)
             if spectral:
-                solution = spectral_projector(K, line, g, max_steps, progress=progress)
+                solution = spectral_projector(K, border, g, max_steps, progress=progress)
             else:
                 bounds = None
                 if gap == "auto":
-                    bounds = plan(*spectral_gap(K, line))
+                    bounds = plan(*spectral_gap(K, border))
                 elif gap is not None:
                     bounds = plan(*_ends("--gap", gap), inside=_ends("--inside", inside))
-                solution = run(K, g, gamma, max_steps, schedule=bounds, scale=scale, progress=progress)
+                solution = run(
+                    K, g, gamma, max_steps, schedule=bounds, scale=scale, mixed=mixed, progress=progress
+                )
         if not solution.converged:
-            click.echo(f"corrector: not converged, nothing written: {solution}", err=True)
+            click.echo(f"corrector: not converged, nothing written: {failure(solution)}", err=True)
             context.exit(1)
         write_matrix(draft, solution.value)
-    if (np.asarray(solution.spectral) == np.False_).any():
-        click.echo(
-            "corrector: warning: the limit is idempotent, but not the spectral projector for eigenvalues "
-            "with real part above 1/2: some came from other parts of the basins; try --scale or --spectral",
-            err=True,
-        )
-    click.echo(f"{solution}\nwritten to {output}")
+    line = f"with real part above {at}" if gap in (None, "auto") else f"above the gap {gap}"
+    click.echo(f"{success(solution, line)}\nwritten to {output}")
 
 
 def _require_use(context: click.Context, name: str, where: str, *, used: bool) -> None:
@@ -434,6 +444,11 @@ def schedule(gap: str, inside: str, style: str) -> None:
 
     Its eigenvalues lie in the interval of --inside, and none in that of --gap; `corrector iterate` with
     the same options carries the plan out, and finds out if that is so.
+
+    Prints the polynomials to be applied in turn: their degrees, the products each takes, and the width of
+    the gap after it, as a share of the spectrum's.  With --format json their coefficients, exact, and
+    programs of products that evaluate them, less the constant term; they are to be applied to
+    (K - low I)/(high - low), low and high the ends of --inside.
     """
     from .scheduling import schedule as plan
 
@@ -460,8 +475,8 @@ def _ends(option: str, text: str) -> tuple[float, float]:
     ends = text.split(",")
     if len(ends) != 2:
         raise click.BadParameter(f"expected two numbers, as in 0.45,0.55; got {text}", param_hint=option)
-    low, high = (given_number(option, end) for end in ends)
-    return float(low), float(high)
+    low, high = (given_float(option, end) for end in ends)
+    return low, high
 
 
 @click.command()

@@ -38,7 +38,9 @@ from .arrays import (
     trace,
     unit_roundoff,
 )
-from .scheduling import History, Schedule, part
+from .refinement import in_single, refined
+from .scheduling import History, Schedule, follow, part, scaled
+from .scheduling import schedule as plan_schedule
 from .sides import above, belongs, leftmost, slack, turned
 
 if TYPE_CHECKING:
@@ -53,6 +55,10 @@ if TYPE_CHECKING:
 
 _DOUBT = 1e-3
 """Rounding errors of this size in an eigenvalue leave fewer than three digits of the projector sure."""
+
+
+_SINGLE = 2.0**-20
+"""How near to 0 and 1 a schedule in single precision need bring eigenvalues."""
 
 
 _FEW = 10.0
@@ -77,6 +83,23 @@ class Status(StrEnum):
     MAX_STEPS = "max_steps"
     """`max_steps` were used up first."""
 
+    @property
+    def meaning(self) -> str:
+        """What it says of the matrix, in one sentence."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Status.CONVERGED: "idempotent to what the arithmetic allows at this norm",
+    Status.FLOOR: "rounding stopped it: at this norm the arithmetic leaves fewer than half the digits",
+    Status.STALLED: "an eigenvalue sits at a fixed point other than 0 and 1, such as 1/2",
+    Status.WRONG_SIDE_RISK: "eigenvalues lie so near the border between the basins of 0 and 1 that rounding "
+    "would decide which way they go",
+    Status.DIVERGED: "an eigenvalue escapes to infinity: it lies outside the basins, or outside the bounds",
+    Status.CONTRADICTED: "the bounds are wrong: an eigenvalue lies in the gap that was to hold none",
+    Status.MAX_STEPS: "the steps were used up first: eigenvalues near the border take many",
+}
+
 
 class NotSpectralWarning(UserWarning):
     """A limit is idempotent but not K's spectral projector for Re λ > ½: other eigenvalues went to 1."""
@@ -88,7 +111,7 @@ class Solution:
 
     Attributes:
         value: the last iterate, like K in library, shape, dtype and device.
-        status: a `Status`, or for a batch an object array of them.
+        status: a `Status`, or for a batch an object array of them; `status.meaning` explains it.
         steps: the steps taken, an int or an integer array.
         products: matrix products spent, a batched product counting once.
         residuals: ‖K − K²‖ (Frobenius) before each step and after the last, float64, shape
@@ -96,8 +119,10 @@ class Solution:
         traces: the real parts of the traces, likewise: the rank, once idempotent.
         spent: products spent by then, int64, shape (max(steps) + 1,).
         spectral: whether the value is K's projector for Re λ > ½, or above the gap of the schedule:
-            True where proved, False where disproved, None where neither; for a batch an object array.
+            True where proved, False where disproved, None where neither, as for many a K far from normal;
+            for a batch an object array.
         inversions: inverses spent; only `spectral_projector` takes any.
+        single: how many of the products were in single precision; only with `mixed` there are any.
     """
 
     value: Array
@@ -109,6 +134,7 @@ class Solution:
     spent: Int[np.ndarray, " steps"]
     spectral: bool | np.ndarray[Any, Any] | None = None
     inversions: int = 0
+    single: int = 0
 
     def __repr__(self) -> str:
         finite = np.isfinite(self.residuals)
@@ -120,6 +146,7 @@ class Solution:
         ended = self.status.value if isinstance(self.status, Status) else _tally(self.status)
         return (
             f"Solution({ended}, steps={np.max(self.steps)}, products={self.products}, "
+            + (f"of them single={self.single}, " if self.single else "")
             + (f"inversions={self.inversions}, " if self.inversions else "")
             + f"residual={worst:.2g}, {found}value={tuple(self.value.shape)} {self.value.dtype})"
         )
@@ -138,6 +165,7 @@ def iterate(
     *,
     schedule: Schedule | None = None,
     scale: bool = False,
+    mixed: bool = False,
     progress: Callable[[int, float], None] | None = None,
 ) -> Solution:
     """Return the limit of K ← K + γ(g(K) − K), a projector, with the status of the iteration.
@@ -157,9 +185,13 @@ def iterate(
         g: a corrector of order at least 1.
         relaxation: γ, 0 < γ < 2, where 0 and 1 attract.
         max_steps: the most steps of g to take.
-        schedule: what `schedule` planned for a real spectrum with a known gap; see there.
+        schedule: what `schedule` planned for a real spectrum with a known gap.
         scale: start from ½I + (K − ½I)/‖2K − I‖ if that norm is above 1.  That brings real eigenvalues
             into the immediate basins of 0 and 1, and has the same spectral projector.
+        mixed: find the projector of a matrix in double precision in single precision, and correct it
+            until it commutes with K to what double precision allows (see `refinement`): faster where
+            that is many times as fast, as on most GPUs.  Where single precision does not get there
+            all steps are done again in double.
         progress: called before each step with the products so far and the greatest ‖K − K²‖.
 
     Returns:
@@ -172,8 +204,8 @@ def iterate(
 
     Raises:
         ValueError: K is not square, not finite or empty; g has order 0 or none; γ or max_steps is
-            out of range; a schedule is to be scaled.
-        TypeError: K does not hold floating-point numbers.
+            out of range; a schedule is to be scaled; a mixed iteration relaxed.
+        TypeError: K does not hold floating-point numbers, or not those of double precision with `mixed`.
 
     Cost: `g.products` matrix products a step and one more; 12 products with a vector a step.  With a
     schedule its products and 1 to 3 to finish.  To put it to the test a product, a Cholesky
@@ -193,18 +225,27 @@ def iterate(
     _check(g, relaxation, max_steps)
     if schedule is not None and not isinstance(schedule, Schedule):
         raise TypeError(f"`schedule` must be what `schedule` returned; got {type(schedule).__name__}")
+    if mixed and relaxation != 1:
+        raise ValueError(f"expected no relaxation of a mixed iteration; got {float(relaxation):g}")
     if scale and schedule is not None:
         raise ValueError("expected a schedule or `scale`; got both: a schedule scales by its own bounds")
+    if progress is not None and not callable(progress):
+        raise TypeError(f"`progress` must be a function; got {type(progress).__name__}")
     K = checked_matrix(K)
+    if mixed and unit_roundoff(K) != 2.0**-53:
+        raise TypeError(f"`K` must hold float64 or complex128 numbers to be mixed; got {K.dtype}")
     xp = array_api_compat.array_namespace(K)
     batch, m = tuple(K.shape[:-2]), K.shape[-1]
     flat = xp.reshape(K, (-1, m, m))
     # Overflow on the way to infinity is an outcome here, not an accident.
     with np.errstate(over="ignore", invalid="ignore"):
         history = History(progress=progress)
-        start = _scaled(flat) if scale else flat if schedule is None else part(flat, schedule, history)
-        run = _Run(start, g, float(relaxation), max_steps, history)
-        run.to_the_end()
+        start = _scaled(flat) if scale else flat
+        run = _mixed_run(start, g, max_steps, schedule, history) if mixed else None
+        if run is None:
+            start = start if schedule is None else part(start, schedule, history)
+            run = _Run(start, g, float(relaxation), max_steps, history)
+            run.to_the_end()
         spectral = _sides(flat, run) if schedule is None else _put_to_the_test(flat, run, schedule)
     if wrong := int((spectral == np.False_).sum()):
         warnings.warn(_warning(wrong, len(spectral)), NotSpectralWarning, stacklevel=2)
@@ -217,7 +258,35 @@ def iterate(
         traces=np.stack(history.traces).reshape(-1, *batch),
         spent=np.array(history.spent),
         spectral=spectral.reshape(batch) if batch else spectral[0],
+        single=run.history.single,
     )
+
+
+def _mixed_run(
+    K: Array, g: Corrector, max_steps: int, schedule: Schedule | None, history: History
+) -> _Run | None:
+    """The run that ends with projectors found in single precision and refined, or None."""
+    if schedule is None:
+        X, hermitian = K, bool(is_hermitian(K).all())
+        first = _Run(in_single(X), g, 1.0, max_steps, history)
+        first.to_the_end()
+        if (first.status != Status.CONVERGED).any():
+            return None
+        P, near = first.value, first.near
+        steps = [(g.plan, 0.0)] * int(first.steps.max())
+    else:
+        X, hermitian = scaled(K, schedule)
+        brief = plan_schedule(schedule.below, schedule.above, schedule.inside, _SINGLE)
+        P, near = follow(in_single(X), brief, history, hermitian=hermitian), np.zeros(K.shape[0], dtype=bool)
+        steps = [(plan, float(p.coefficients[0])) for p, plan in zip(brief.steps, brief.plans, strict=True)]
+    history.single = history.products
+    refined_P = refined(X, P, steps, history, hermitian=hermitian)
+    if refined_P is None:
+        return None
+    run = _Run(refined_P, g, 1.0, max_steps, history)
+    run.to_the_end()
+    run.near = near
+    return run
 
 
 def _scaled(K: Array) -> Array:
@@ -240,7 +309,7 @@ def _sides(K: Array, run: _Run) -> np.ndarray[Any, Any]:
     open_ = np.flatnonzero(converged & ~run.near)
     if len(open_):
         spectral[open_], products = belongs(run.rows(K, open_), run.rows(run.value, open_))
-        run.history.products += products
+        run.history.spend(products)
     return spectral
 
 
@@ -256,7 +325,7 @@ def _put_to_the_test(K: Array, run: _Run, schedule: Schedule) -> np.ndarray[Any,
     if not len(converged):
         return spectral
     K, P = run.rows(K, converged), run.rows(run.value, converged)
-    run.history.products += 1
+    run.history.spend(1)
     absolute, hermitian = turned(K, P, middle), is_hermitian(K)
     for i, margin in enumerate(slack(K, P, middle)):
         row, A = converged[i], absolute[i, ...]
@@ -339,7 +408,7 @@ class _Run:
     def _step(self, K: Array, R: Array, contracts: Bool[np.ndarray, " batch"]) -> Array:
         xp = self.xp
         image = self.g.plan.over(K, self.arithmetic, R)
-        self.history.products += max(self.g.products - 1, 0)
+        self.history.spend(max(self.g.products - 1, 0))
         if self.relaxation != 1 and not contracts.all():
             gamma = np.where(contracts, 1.0, self.relaxation)[:, None, None]
             image = K + self._like(gamma, K) * (image - K)

@@ -122,7 +122,9 @@ def jordan_conditions(g: Corrector, block: int) -> JordanConditions:
 
     Cost: that of `fixed_points`.
 
-    References: see the head of this module, and the paper's error there.
+    References: Higham, *Functions of Matrices*, definition 1.2; Gantmacher, *The Theory of Matrices*, vol.
+    1, ch. V.  Jensen and Vicary, appendix B, have the algebraic multiplicity for the size of the block,
+    which the identity matrix refutes.
 
     >>> print(jordan_conditions(Corrector((0, 3, -2)), 2))
     A Jordan block of size 2 at λ is fixed by g(x) = 3x² − 2x³ where

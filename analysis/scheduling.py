@@ -63,6 +63,7 @@ _KEPT = 3
 
 _LONGEST = 200
 _NARROWEST = 1e-12
+_SMALLEST = 1e-280
 _BITS = 200
 """Stationary points and coefficients are rounded to multiples of 2⁻²⁰⁰."""
 
@@ -137,11 +138,14 @@ def schedule(
     Raises:
         TypeError: an argument is no real number.
         ValueError: not inside[0] ≤ below < above ≤ inside[1], all finite; the gap is narrower than
-            10⁻¹² of the whole; or error does not lie between 10⁻⁶⁰ and 0.1.
+            10⁻¹² of the whole, or the whole not between 10⁻²⁸⁰ and 10²⁸⁰; or error does not lie between
+            10⁻⁶⁰ and 0.1.
 
     Cost: tens of milliseconds a step; remembered.
 
-    References: see the head of this module.
+    References: E. H. Rubensson, *Nonmonotonic recursive polynomial expansions for linear scaling calculation
+    of the density matrix*, J. Chem. Theory Comput. 7 (2011) 1233–1236 (degree 2); the floor by the inequality
+    of Bernstein and Walsh: T. Ransford, *Potential Theory in the Complex Plane*, theorem 5.5.7.
 
     >>> plan = schedule(0.45, 0.55)
     >>> plan.products, plan.floor, plan.error <= 2**-53
@@ -173,22 +177,31 @@ def _schedule(below: float, above: float, inside: tuple[float, float], error: fl
 
 @dataclass
 class History:
-    """What an iteration went through: at each step residuals and traces by matrix, and products so far."""
+    """What an iteration went through: at each step residuals and traces by matrix, and products so far.
+
+    `single` counts those of the products that were in single precision where K is in double.
+    """
 
     residuals: list[Float[np.ndarray, " batch"]] = field(default_factory=list)
     traces: list[Float[np.ndarray, " batch"]] = field(default_factory=list)
     spent: list[int] = field(default_factory=list)
     products: int = 0
+    single: int = 0
     progress: Callable[[int, float], None] | None = None
+
+    def spend(self, products: int, *, single: bool = False) -> None:
+        """Count matrix products."""
+        self.products += products
+        self.single += products * single
 
     def record(self, residuals: Float[np.ndarray, " batch"], traces: Float[np.ndarray, " batch"]) -> None:
         """Add a row, after the product that a residual takes."""
-        self.products += 1
+        self.spend(1)
         self.residuals.append(residuals)
         self.traces.append(traces)
         self.spent.append(self.products)
         if self.progress:
-            self.progress(self.products, float(np.nanmax(residuals)))
+            self.progress(self.products, float(np.max(residuals, initial=0, where=np.isfinite(residuals))))
 
 
 def part(K: Inexact[Array, "batch m m"], schedule: Schedule, history: History) -> Inexact[Array, "batch m m"]:
@@ -196,22 +209,40 @@ def part(K: Inexact[Array, "batch m m"], schedule: Schedule, history: History) -
 
     Those that are Hermitian up to rounding, if all are, are made so.
     """
+    X, hermitian = scaled(K, schedule)
+    return follow(X, schedule, history, hermitian=hermitian)
+
+
+def scaled(K: Inexact[Array, "batch m m"], schedule: Schedule) -> tuple[Inexact[Array, "batch m m"], bool]:
+    """Return the matrices with their spectrum brought into [0, 1], and whether all are Hermitian.
+
+    Up to rounding, that is; they are made so.
+    """
     off = frobenius(K - adjoint(K)) if not is_hermitian(K).all() else np.zeros(1)
     hermitian = bool((off <= 10 * K.shape[-1] * unit_roundoff(K) * frobenius(K)).all())
     K = hermitian_part(K) if hermitian and off.any() else K
-    arithmetic = arithmetic_of(K, hermitian=hermitian, mean=False)
+    arithmetic = arithmetic_of(K)
     low, high = schedule.inside
-    X = plus_identity(arithmetic.sum(((1 / Fraction(high - low), K),)), -low / (high - low))
+    return plus_identity(arithmetic.sum(((1 / Fraction(high - low), K),)), -low / (high - low)), hermitian
+
+
+def follow(
+    X: Inexact[Array, "batch m m"], schedule: Schedule, history: History, *, hermitian: bool
+) -> Inexact[Array, "batch m m"]:
+    """Return what the steps of a schedule make of matrices that `scaled` returned, in their precision."""
+    arithmetic = arithmetic_of(X, hermitian=hermitian, mean=False)
     for p, plan in zip(schedule.steps, schedule.plans, strict=True):
         R = arithmetic.product(X, X, Fraction(-1), ((Fraction(1), X),))
         history.record(frobenius(R), trace(X))
         X = plus_identity(plan.over(X, arithmetic, R), float(p.coefficients[0]))
-        history.products += plan.products - 1
+        history.spend(plan.products - 1)
     return X
 
 
 def fewest_products(gap: Gap, error: float) -> int:
-    """Return the least m for which the head of this module allows m products.
+    """Return the least m with ¼ ≤ ε(1 + ε)·exp(2^{m+1} max G): no fewer products reach the error.
+
+    G is the Green function of the two intervals' complement (see the head of this module).
 
     >>> widths = (0.8, 0.1, 1e-2, 1e-4, 1e-6, 1e-8)
     >>> [fewest_products(Gap((1 - x) / 2, (1 - x) / 2, x), 2**-53) for x in widths]
@@ -351,13 +382,17 @@ def _up(x: Fraction) -> float:
 def _require_order(low: float, below: float, above: float, high: float, error: float) -> None:
     if not (low <= below < above <= high and all(map(isfinite, (low, below, above, high)))):
         raise ValueError(
-            "expected inside[0] ≤ below < above ≤ inside[1], all finite; "
-            f"got {low:g}, {below:g}, {above:g}, {high:g}"
+            "expected a gap within the ends of the spectrum, low ≤ below < above ≤ high, all finite; "
+            f"got {low:.15g}, {below:.15g}, {above:.15g}, {high:.15g}"
+        )
+    if not _SMALLEST <= high - low <= 1 / _SMALLEST:
+        raise ValueError(
+            f"expected a spectrum between {_SMALLEST:g} and {1 / _SMALLEST:g} wide; got {high - low:.3g}"
         )
     if above - below < _NARROWEST * (high - low):
         raise ValueError(
             f"expected a gap of at least {_NARROWEST:g} of the spectrum's width; "
-            f"got {(above - below) / (high - low):.3g}"
+            f"got {(above - below) / (high - low):.10g}"
         )
     if not 1e-60 <= error <= 0.1:
         raise ValueError(f"`error` must lie between 1e-60 and 0.1; got {error:g}")

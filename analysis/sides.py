@@ -7,18 +7,25 @@ parts: those of K − μI with their signs turned where P has 0.
   for every x, and every eigenvalue is such a quotient.
 - So it is if that of MA has one, M = P*P + (I − P)*(I − P): the same in the inner product x*My, in which
   P is orthogonal.
-- If an eigenvalue of A is found to the left, it is not.  Arnoldi's method finds the leftmost one in some
-  tens of products with vectors, where it stands apart.
+- If a Hermitian X with A*X + XA > 0 is found, A has as many eigenvalues to the left as X has below 0
+  (the inertia theorem of Ostrowski and Schneider): that decides either way.  It takes Schur's form of A,
+  so it is tried up to a size of some hundreds.
+- Else, if an eigenvalue of A is found to the left, it is not.  Arnoldi's method finds the leftmost one in
+  some tens of products with vectors, where it stands apart.
 
-For a Hermitian K the first decides.  For an oblique K that is far from idempotent neither may.
+For a Hermitian K the first decides.  For a large oblique K that is far from idempotent none may.
+
+Reference: A. Ostrowski and H. Schneider, *Some theorems on the inertia of general matrices*, J. Math. Anal.
+Appl. 4 (1962) 72–84, theorem 1.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.linalg import solve_continuous_lyapunov
 from scipy.sparse.linalg import ArpackError, eigs
 
 from corrector.arithmetic import arithmetic_of, gathered, is_hermitian
@@ -32,6 +39,9 @@ if TYPE_CHECKING:
 
 _SMALL = 64
 """Up to this size all eigenvalues of a batch are found at once."""
+
+_LYAPUNOV = 256
+"""Up to this size Schur's form takes tenths of a second."""
 
 _ROUNDINGS = 1e3
 """Roundings, u√m‖K‖‖2P − I‖² each, that P may have been through: iterations make some hundreds."""
@@ -69,7 +79,7 @@ def belongs(
         at: μ.
 
     Cost: one matrix product and a Cholesky factorisation; where that does not decide two products and
-    another, and then some tens of products with vectors.
+    another, and then Schur's form up to m = 256, from there on some tens of products with vectors.
 
     >>> K = np.array([[[-0.5, 0], [0, 0.9]]])  # −½ goes to 1
     >>> belongs(K, np.eye(2)[None]), belongs(K, np.diag([0.0, 1])[None])
@@ -77,7 +87,7 @@ def belongs(
     """
     A, margin = turned(K, P, at), slack(K, P, at)
     found: list[bool | None] = []
-    products = 1
+    products, m = 1, A.shape[-1]
     for i in range(A.shape[0]):
         if above(A[i, ...], margin[i]):
             found.append(True)
@@ -87,9 +97,25 @@ def belongs(
         metric = plus_identity(adjoint(S) @ S, 1)
         if above(metric @ A[i, ...], margin[i] * float(norm_estimate(metric))):
             found.append(True)
-        else:
-            found.append(False if leftmost(A[i, ...]) < -margin[i] else None)
+            continue
+        verdict = _all_to_the_right(gathered(A[i, ...]), margin[i]) if m <= _LYAPUNOV else None
+        if verdict is None and leftmost(A[i, ...]) < -margin[i]:
+            verdict = False
+        found.append(verdict)
     return found, products
+
+
+def _all_to_the_right(A: np.ndarray[Any, Any], margin: float) -> bool | None:
+    """Whether A, known up to this margin, has all its eigenvalues to the right; None if that stays open."""
+    try:
+        X = hermitian_part(solve_continuous_lyapunov(adjoint(A), np.eye(len(A))))
+    except (ValueError, np.linalg.LinAlgError):
+        return None
+    values = np.linalg.eigvalsh(X) if np.isfinite(X).all() else np.zeros(1)
+    size = float(np.abs(values).max())
+    if not above(X @ A, margin * size) or not np.abs(values).min() > len(A) * unit_roundoff(A) * size:
+        return None
+    return bool(values[0] > 0)
 
 
 def above(A: Inexact[Array, "m m"], margin: float) -> bool:

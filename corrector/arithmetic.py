@@ -12,6 +12,7 @@ operations with p strips, and mirrors them.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import array_api_compat
@@ -19,7 +20,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from fractions import Fraction
 
     from .evaluation import Array
 
@@ -32,6 +32,8 @@ _CHUNK = 2**15
 _STRIPS = 8
 _STRIP = 256
 """Strips are at least so high: thinner ones are not multiplied at full speed."""
+
+_ONE = Fraction(1)
 
 _TILE = 128
 """Rows that are mirrored at a time: whole columns would be fetched from memory again and again."""
@@ -157,6 +159,42 @@ class HermitianMatrices(Matrices):
     def _adjoint(self, x: Array) -> Array:
         x = self.xp.matrix_transpose(x)
         return self.xp.conj(x) if self.conjugate else x
+
+
+class Tangents:
+    """Pairs (X, Ẋ): a matrix and how it changes as the matrix that all are polynomials of moves along Ẋ.
+
+    (XY)˙ = XẎ + ẊY, in two products of its own, or in one for the square of a Hermitian matrix, whose
+    derivative is XẊ + (XẊ)*.  What a plan makes of (K, E) is g(K) and its Fréchet derivative at K in
+    the direction E.  (N. J. Higham, *Functions of Matrices*, SIAM 2008, section 3.2.)
+
+    `spent` counts the products of matrices.
+    """
+
+    def __init__(self, like: Array, *, hermitian: bool) -> None:
+        self.values, self.slopes = arithmetic_of(like, hermitian=hermitian, mean=False), arithmetic_of(like)
+        self.halves = self.values if isinstance(self.values, HermitianMatrices) else None
+        self.spent = 0
+
+    def product(self, left: Any, right: Any, scale: Fraction, plus: Terms) -> Any:
+        """Return scale·left·right + Σ c·x."""
+        (X, dX), (Y, dY) = left, right
+        value = self.values.product(X, Y, scale, [(c, x) for c, (x, _) in plus])
+        rest = [(c, dx) for c, (_, dx) in plus]
+        self.spent += 2
+        if left is right and self.halves is not None:
+            twice = self.halves.symmetrised(self.slopes.product(X, dX, 2 * scale, ()))
+            return value, self.slopes.sum([(_ONE, twice), *rest]) if rest else twice
+        self.spent += 1
+        slope = self.slopes.product(X, dY, scale, rest)
+        return value, self.slopes.product(dX, Y, scale, ((_ONE, slope),))
+
+    def sum(self, terms: Terms) -> Any:
+        """Return Σ c·x."""
+        return (
+            self.values.sum([(c, x) for c, (x, _) in terms]),
+            self.slopes.sum([(c, dx) for c, (_, dx) in terms]),
+        )
 
 
 def gathered(x: Array) -> np.ndarray[Any, Any]:

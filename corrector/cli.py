@@ -83,8 +83,9 @@ how_to_write = click.option(
 
 def which_corrector(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options --order and --alphas, of which a command takes one."""
-    command = click.option("--order", type=int, help="The smoothstep of this order.  [default: 1]")(command)
-    return click.option("--alphas", help="Or any polynomial, by α₁,α₂,…: 0,3,-2 or 0,7/2,-3,1/2.")(command)
+    any_other = click.option("--alphas", help="Or any polynomial, by α₁,α₂,…: 0,3,-2 or 0,7/2,-3,1/2.")
+    smoothstep = click.option("--order", type=int, help="The smoothstep of this order.  [default: 1]")
+    return smoothstep(any_other(command))
 
 
 def given_corrector(order: int | None, alphas: str | None) -> Corrector:
@@ -104,6 +105,16 @@ def given_number(option: str, text: str) -> Fraction:
     from .polynomial import exact
 
     return exact(text, option)
+
+
+def given_float(option: str, text: str) -> float:
+    """Return the double nearest to the number that an option was given as."""
+    try:
+        return float(given_number(option, text))
+    except OverflowError:
+        raise click.BadParameter(
+            f"expected a number within floating-point range; got {text}", param_hint=option
+        ) from None
 
 
 @click.command()

@@ -96,6 +96,10 @@ def elementwise(coefficients: tuple[Fraction, ...], x: Any) -> Any:
     return value
 
 
+_NO_PLAIN_ARRAYS = ("MaskedArray", "matrix")
+"""NumPy's own: one hides entries, the other never has an axis for the batch."""
+
+
 def square(K: Any, name: str = "K") -> Any:
     """Return K as an array that is square in its last two axes; nested lists stay exact."""
     if isinstance(K, list | tuple):
@@ -104,8 +108,8 @@ def square(K: Any, name: str = "K") -> Any:
         rows = np.array(K, dtype=object)
         exact = all(isinstance(entry, Rational) for entry in rows.flat)
         K = rows if exact else np.array(K)
-    if not array_api_compat.is_array_api_obj(K):
-        raise TypeError(f"`{name}` must be an array or nested lists; got {type(K).__name__}")
+    if not array_api_compat.is_array_api_obj(K) or type(K).__name__ in _NO_PLAIN_ARRAYS:
+        raise TypeError(f"`{name}` must be a plain array or nested lists; got {type(K).__name__}")
     if K.ndim < 2 or K.shape[-1] != K.shape[-2]:
         raise ValueError(f"`{name}` must be square in its last two axes; got {tuple(K.shape)}")
     return floating(K)

@@ -10,7 +10,7 @@ from flint import acb, acb_mat, arb, arb_mat, ctx
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_BITS = 1000
+_BITS = (1000, 4000)
 
 
 def spectral_distance(K: np.ndarray, X: np.ndarray | None = None) -> tuple[int, np.ndarray] | None:
@@ -19,8 +19,12 @@ def spectral_distance(K: np.ndarray, X: np.ndarray | None = None) -> tuple[int, 
     By Newton's iteration S ← (S + S⁻¹)/2 on S = 2K − I, with the numbers of K as they are stored.
     None if it did not settle.
     """
-    with ctx.workprec(_BITS):
-        return _settled(K, K if X is None else X)
+    for bits in _BITS:
+        with ctx.workprec(bits):
+            found = _settled(K, K if X is None else X)
+        if found:
+            return found
+    return None
 
 
 def _settled(K: np.ndarray, X: np.ndarray) -> tuple[int, np.ndarray] | None:

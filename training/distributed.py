@@ -26,8 +26,9 @@ from torch.distributed.tensor.experimental import implicit_replication
 
 from analysis import Solution, iterate, schedule
 from analysis.matrixfiles import is_matrix_name, require_memory, write_matrix
+from analysis.outcome import failure, success
 from corrector import MCWEENY
-from corrector.cli import given_corrector, given_number, run
+from corrector.cli import given_corrector, given_float, run
 from corrector.files import whole_file
 
 if TYPE_CHECKING:
@@ -142,19 +143,20 @@ def main(
         first = dist.get_rank() == 0
     if whole is None:
         if first:
-            click.echo(f"corrector: not converged, nothing written: {solution}", err=True)
+            click.echo(f"corrector: not converged, nothing written: {failure(solution)}", err=True)
         sys.exit(1)
     if first:
         with whole_file(output) as draft:
             write_matrix(draft, whole)
-        click.echo(f"{solution}\nwritten to {output}")
+        line = f"above the gap {gap}" if gap else "with real part above 0.5"
+        click.echo(f"{success(solution, line)}\nwritten to {output}")
 
 
 def _ends(text: str) -> tuple[float, float]:
     ends = text.split(",")
     if len(ends) != 2:
         raise click.BadParameter(f"expected two numbers, as in 0.45,0.55; got {text}")
-    low, high = (float(given_number("--gap", end)) for end in ends)
+    low, high = (given_float("--gap", end) for end in ends)
     return low, high
 
 

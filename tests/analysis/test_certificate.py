@@ -267,12 +267,15 @@ def test_residuals_that_drown_in_rounding_are_found_with_more_digits(P, size):
     assert error <= 1e-6 * terms * 2.0**-53 * np.linalg.norm(K) ** 2 + 2.0**-50 * np.linalg.norm(E) + 1e-300
 
 
-@pytest.mark.parametrize("m", [1, 2, 100, 1000])
+@pytest.mark.parametrize("adverse", [False, True])
+@pytest.mark.parametrize("m", [1, 3, 127, 1000])
 @pytest.mark.parametrize("field", ["real", "complex"])
-def test_leading_bits_multiply_without_error(m, field):
+def test_leading_bits_multiply_without_error(m, field, adverse):
     rng = np.random.default_rng(m)
     K = rng.standard_normal((m, m)) * 10.0 ** rng.integers(-8, 9, (m, 1))
-    K = K + 1j * rng.standard_normal((m, m)) if field == "complex" else K
+    if adverse:  # as large as the leading bits can be, and nothing cancels
+        K = 2 - rng.random((m, m)) / 1000
+    K = K + 1j * (rng.standard_normal((m, m)) if not adverse else K[::-1]) if field == "complex" else K
     A, B = _leading_bits(K, -1), _leading_bits(K, -2)
     assert np.abs(K - A).max() <= 2.0**-15 * np.abs(K).max()
     i = rng.integers(0, m, 3)

@@ -1,13 +1,23 @@
 from fractions import Fraction
 
+import jax
 import numpy as np
 import pytest
 import torch
 
 from analysis import iterate
-from corrector import MCWEENY, smoothstep
-from corrector.arithmetic import Elements, HermitianMatrices, Matrices, arithmetic_of, is_hermitian
+from corrector import MCWEENY, Corrector, smoothstep
+from corrector.arithmetic import (
+    Elements,
+    HermitianMatrices,
+    Matrices,
+    Tangents,
+    arithmetic_of,
+    is_hermitian,
+)
 from tests.problems import counting_products, with_spectrum
+
+jax.config.update("jax_enable_x64", True)
 
 U = 2.0**-53
 BY_OPERATORS = Elements(lambda a, b: a @ b, float)
@@ -56,6 +66,25 @@ def test_products_and_sums_are_those_by_operators(commuting):
         assert arithmetic.sum([(Fraction(1), A)]) is not A
     for x, was in zip((A, B, C), before, strict=True):
         assert np.array_equal(np.asarray(x), was)
+
+
+@pytest.mark.parametrize("library", [np.asarray, torch.from_numpy, jax.numpy.asarray])
+@pytest.mark.parametrize("hermitian", [False, True])
+@pytest.mark.parametrize(
+    "g", [MCWEENY, smoothstep(3), Corrector((0, 0, Fraction(7, 2), 0, 0, Fraction(-5, 2)))]
+)
+def test_tangents_are_the_corner_of_a_block_triangle(g, hermitian, library):
+    """g of [[K, E], [0, K]] has g(K) on its diagonal and the derivative in the corner."""
+    rng = np.random.default_rng(1)
+    K, E = (hermitian_part(x) if hermitian else x for x in rng.standard_normal((2, 6, 6)) / 4)
+    block = g.at_matrix(np.block([[K, E], [0 * K, K]]))
+    arithmetic = Tangents(library(K), hermitian=hermitian)
+    value, slope = g.plan.over((library(K), library(E)), arithmetic)
+    close(value, block[:6, :6], 1e-14)
+    close(slope, block[:6, 6:], 1e-14)
+    assert arithmetic.spent <= 3 * g.products
+    if hermitian and g is MCWEENY and library is not jax.numpy.asarray:
+        assert arithmetic.spent == 2 + 3  # a square and another product
 
 
 @pytest.mark.parametrize("mean", [False, True])
