@@ -282,12 +282,14 @@ def _guesses(A: Array) -> Iterator[float]:
 def _definite(A: Array, error: float) -> bool:
     """Whether the Hermitian A plus any matrix of norm `error` is sure to be positive definite.
 
-    If Cholesky's algorithm runs to its end on B, then λ_min(B) ≥ −γ_{m+1}/(1 − γ_{m+1})·tr B.
+    If Cholesky's algorithm runs to its end on B, then λ_min(B) ≥ −γ_{m+1}/(1 − γ_{m+1})·tr B, less what
+    underflow makes.  (Rump, corollary 2.4.)
     """
-    trace_A = float(trace(A))
+    trace_A, m = float(trace(A)), int(A.shape[-1])
     if not trace_A > 0:
         return False
-    return positive_definite(plus_identity(A, -_up(4 * _gamma(A) * trace_A + error)))
+    underflow = m * (m + trace_A) * 2.0**-1060
+    return positive_definite(plus_identity(A, -_up(4 * _gamma(A) * trace_A + underflow + error)))
 
 
 def _times(A: Array, B: Array, A_error: float = 0, B_error: float = 0) -> tuple[Array, float]:

@@ -41,6 +41,7 @@ ATTAINED = RADIUS + "::test_matrices_nearer_converge_and_the_one_given_does_not"
 SCHEDULE = "tests/analysis/test_scheduling.py"
 ARITHMETIC = "tests/corrector/test_arithmetic.py"
 PROJECTOR = "tests/analysis/test_projector.py"
+REFINEMENT = "tests/analysis/test_refinement.py"
 VERIFY = "tests/analysis/test_verification.py"
 STRATEGY = "tests/analysis/test_strategies.py"
 RULES = "tests/training/test_rules.py"
@@ -170,14 +171,38 @@ MUTANTS = [
         CERTIFICATE,
     ),
     ("analysis/certificate.py", "if away < sqrt(1 - 4 * e)", "if away < 99 + sqrt(1 - 4 * e)", CERTIFICATE),
-    ("analysis/certificate.py", "4 * _gamma(A) * trace_A + error", "error", CERTIFICATE),
-    ("analysis/certificate.py", "4 * _gamma(A) * trace_A + error", "4 * _gamma(A) * trace_A", CERTIFICATE),
+    ("analysis/certificate.py", "_up(4 * _gamma(A) * trace_A + ", "_up(", CERTIFICATE),
+    ("analysis/certificate.py", "trace_A + underflow + error", "trace_A + underflow", CERTIFICATE),
     ("analysis/certificate.py", "+ 2 - bits", "- bits", CERTIFICATE),
     ("analysis/certificate.py", "_times(K - A, K)", "_times(K - B, K)", CERTIFICATE),
     ("analysis/certificate.py", "plus_identity(A + 0, b), error", "plus_identity(-A, b), error", CERTIFICATE),
     ("analysis/certificate.py", "squared = not careful and", "squared = False and", CERTIFICATE),
     ("analysis/certificate.py", "S = 2 * K - xp.eye", "S = K - xp.eye", CERTIFICATE),
     ("analysis/certificate.py", "trace += 3 * complex", "trace -= 30 * complex", CERTIFICATE),
+    ("analysis/certificate.py", "return x * (1 + 64 * _U)", "return x", CERTIFICATE),
+    ("analysis/certificate.py", "_up(_U * _size(difference) +", "_up(0 * _size(difference) +", CERTIFICATE),
+    ("analysis/certificate.py", "return S, _up(_U * _size(S))", "return S, 0", CERTIFICATE),
+    ("analysis/certificate.py", "error = sqrt(m) * M_error + 3 *", "error = 0 * M_error + 0 *", CERTIFICATE),
+    ("analysis/certificate.py", "error += size_M * size_E * e * 10", "error += 0", CERTIFICATE),
+    ("analysis/certificate.py", " + A.shape[-1] ** 2 * 2.0**-1022", "", CERTIFICATE),
+    ("analysis/certificate.py", "_size(H - again) + error +", "_size(H - again) +", CERTIFICATE),
+    ("analysis/certificate.py", "_up(4 * _gamma(A) * trace_A + underflow + error)", "0", CERTIFICATE),
+    ("analysis/refinement.py", "E + adjoint(E) if hermitian", "E - adjoint(E) if hermitian", REFINEMENT),
+    ("analysis/refinement.py", "else E - in_single(P) @ C", "else E + in_single(P) @ C", REFINEMENT),
+    ("analysis/refinement.py", "2 * in_single(P), -1)", "2 * in_single(P), 1)", REFINEMENT),
+    ("analysis/refinement.py", "if not ((gain <= _GAIN)", "if not ((gain <= 1e9)", REFINEMENT),
+    ("analysis/refinement.py", "(size * gain <= rounding / 10)", "(size * 1e-9 <= rounding)", REFINEMENT),
+    ("analysis/refinement.py", "plus_identity(value, constant), slope", "value, slope", REFINEMENT),
+    ("analysis/iteration.py", "run.near = near", "run.near[:] = True", REFINEMENT),
+    ("corrector/arithmetic.py", "(X, dX, 2 * scale, ())", "(X, dX, scale, ())", ARITHMETIC),
+    (
+        "corrector/arithmetic.py",
+        "self.slopes.product(dX, Y, scale,",
+        "self.slopes.product(Y, dX, scale,",
+        ARITHMETIC,
+    ),
+    ("analysis/sides.py", "return bool(values[0] > 0)", "return True", PROJECTOR),
+    ("analysis/sides.py", "if not above(X @ A, margin * size) or", "if", PROJECTOR),
     ("analysis/stability.py", "end = 2 / (1 - slope)", "end = 1 / (1 - slope)", STABLE),
     (
         "analysis/stability.py",

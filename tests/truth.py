@@ -27,13 +27,28 @@ def spectral_distance(K: np.ndarray, X: np.ndarray | None = None) -> tuple[int, 
     return None
 
 
+def exact_residual(K: np.ndarray) -> np.ndarray:
+    """K − K² with the numbers of K as they are stored, rounded only now."""
+    with ctx.workprec(_BITS[-1]):
+        exact = _matrix(K, np.iscomplexobj(K))
+        return _rounded(exact - exact * exact)
+
+
+def _matrix(K: np.ndarray, complex_numbers: bool) -> Any:
+    kind, number = (acb_mat, acb) if complex_numbers else (arb_mat, arb)
+    return kind(*K.shape, [number(x) for x in K.ravel().tolist()])
+
+
+def _rounded(A: Any) -> np.ndarray:
+    number = complex if isinstance(A, acb_mat) else float
+    return np.array([number(x) for x in A.entries()]).reshape(A.nrows(), A.ncols())
+
+
 def _settled(K: np.ndarray, X: np.ndarray) -> tuple[int, np.ndarray] | None:
     field = np.iscomplexobj(K) or np.iscomplexobj(X)
-    Matrix: Any = acb_mat if field else arb_mat
     number: Callable[[Any], Any] = acb if field else arb
     m = len(K)
-    exact, nearby = (Matrix(m, m, [number(x) for x in A.ravel().tolist()]) for A in (K, X))
-    one = Matrix(m, m, [number(int(i == j)) for i in range(m) for j in range(m)])
+    exact, nearby, one = (_matrix(A, field) for A in (K, X, np.eye(m)))
     S = 2 * exact - one
     for _ in range(100):
         try:
@@ -48,5 +63,4 @@ def _settled(K: np.ndarray, X: np.ndarray) -> tuple[int, np.ndarray] | None:
         return None
     P = (S + one) / number(2)
     total = sum((P[i, i] for i in range(m)), number(0))
-    difference = [complex(x) if field else float(x) for x in (P - nearby).entries()]
-    return round(float(total.real if field else total)), np.array(difference).reshape(m, m)
+    return round(float(total.real if field else total)), _rounded(P - nearby)

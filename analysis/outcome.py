@@ -1,0 +1,59 @@
+"""How the outcome of an iteration is told on the command line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .iteration import Status
+
+if TYPE_CHECKING:
+    from .iteration import Solution
+
+_REMEDIES = {
+    Status.FLOOR: "double precision may do, or a matrix of smaller norm",
+    Status.STALLED: "--spectral with another --at parts the spectrum elsewhere",
+    Status.WRONG_SIDE_RISK: "--spectral or a --gap that is known may do, or another --at",
+    Status.DIVERGED: "try --scale or --spectral; with --gap, an --inside that holds the whole spectrum",
+    Status.CONTRADICTED: "--gap auto estimates the bounds of a symmetric matrix",
+    Status.MAX_STEPS: "try a larger --max-steps, or a --gap that is known",
+}
+
+
+def failure(solution: Solution) -> str:
+    """Return why an iteration did not converge, and what may help."""
+    counts = Counter(np.atleast_1d(np.asarray(solution.status, dtype=object)).flat)
+    total = sum(counts.values())
+    reasons = [
+        (f"{count} of {total} " if total > 1 else "") + f"{status}: {status.meaning}; {_REMEDIES[status]}"
+        for status, count in counts.items()
+        if status != Status.CONVERGED
+    ]
+    return f"{'; '.join(reasons)} ({_spent(solution)})"
+
+
+def success(solution: Solution, line: str) -> str:
+    """Return what an iteration found: projectors, and if they are those of the eigenvalues of this line."""
+    last = np.asarray(solution.steps)[None]
+    residual = np.take_along_axis(solution.residuals, last, axis=0).max()
+    ranks = np.take_along_axis(solution.traces, last, axis=0).round().astype(int)
+    rank = f"rank {ranks.min()}" if ranks.min() == ranks.max() else f"ranks {ranks.min()} to {ranks.max()}"
+    what = "a projector" if ranks.size == 1 else f"{ranks.size} projectors"
+    found = [f"{what} of {rank}, ‖P − P²‖ = {residual:.2g} ({_spent(solution)})"]
+    verdicts = Counter(np.atleast_1d(np.asarray(solution.spectral, dtype=object)).flat)
+    for verdict, words in (
+        (True, f"proved to belong to the eigenvalues {line}"),
+        (None, f"not proved to belong to the eigenvalues {line}, nor disproved"),
+        (False, f"disproved to belong to the eigenvalues {line}; --scale or --spectral may help"),
+    ):
+        if count := verdicts[verdict]:
+            found.append((f"{count} of {ranks.size} " if ranks.size > 1 else "") + words)
+    return "\n".join(found)
+
+
+def _spent(solution: Solution) -> str:
+    single = f", {solution.single} of them in single precision" if solution.single else ""
+    inverses = f" and {solution.inversions} inverses" if solution.inversions else ""
+    return f"{solution.products} products{single}{inverses}"
