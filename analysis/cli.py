@@ -375,7 +375,7 @@ def iterate(
     from .iteration import NotSpectralWarning
     from .iteration import iterate as run
     from .matrixfiles import is_matrix_name, write_matrix
-    from .outcome import failure, success
+    from .outcome import failure, success, warning
     from .projector import spectral_gap, spectral_projector
     from .scheduling import schedule as plan
 
@@ -417,6 +417,8 @@ def iterate(
         write_matrix(draft, solution.value)
     line = f"with real part above {at}" if gap in (None, "auto") else f"above the gap {gap}"
     click.echo(f"{success(solution, line)}\nwritten to {output}")
+    if doubt := warning(solution, line):
+        click.echo(f"corrector: {doubt}", err=True)
 
 
 def _require_use(context: click.Context, name: str, where: str, *, used: bool) -> None:

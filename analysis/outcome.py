@@ -35,22 +35,33 @@ def failure(solution: Solution) -> str:
 
 
 def success(solution: Solution, line: str) -> str:
-    """Return what an iteration found: projectors, and if they are those of the eigenvalues of this line."""
+    """Return what an iteration found, and if that was proved to belong to the eigenvalues of this line."""
     last = np.asarray(solution.steps)[None]
     residual = np.take_along_axis(solution.residuals, last, axis=0).max()
     ranks = np.take_along_axis(solution.traces, last, axis=0).round().astype(int)
     rank = f"rank {ranks.min()}" if ranks.min() == ranks.max() else f"ranks {ranks.min()} to {ranks.max()}"
     what = "a projector" if ranks.size == 1 else f"{ranks.size} projectors"
     found = [f"{what} of {rank}, ‖P − P²‖ = {residual:.2g} ({_spent(solution)})"]
-    verdicts = Counter(np.atleast_1d(np.asarray(solution.spectral, dtype=object)).flat)
-    for verdict, words in (
-        (True, f"proved to belong to the eigenvalues {line}"),
-        (None, f"not proved to belong to the eigenvalues {line}, nor disproved"),
-        (False, f"disproved to belong to the eigenvalues {line}; --scale or --spectral may help"),
-    ):
-        if count := verdicts[verdict]:
-            found.append((f"{count} of {ranks.size} " if ranks.size > 1 else "") + words)
+    verdicts = {
+        True: f"proved to belong to the eigenvalues {line}",
+        None: f"neither proved nor disproved to belong to the eigenvalues {line}",
+    }
+    for verdict, words in verdicts.items():
+        if count := _verdicts(solution)[verdict]:
+            found.append(words if count == ranks.size else f"{count} of {ranks.size} {words}")
     return "\n".join(found)
+
+
+def warning(solution: Solution, line: str) -> str | None:
+    """Return that limits are idempotent, but other projectors than those of this line, if some are."""
+    if not (wrong := _verdicts(solution)[False]):
+        return None
+    some = "" if np.ndim(solution.status) == 0 else f"{wrong} of {np.size(solution.status)} "
+    return f"warning: idempotent, but {some}not that of the eigenvalues {line}: try --scale or --spectral"
+
+
+def _verdicts(solution: Solution) -> Counter[bool | None]:
+    return Counter(np.atleast_1d(np.asarray(solution.spectral, dtype=object)).flat)
 
 
 def _spent(solution: Solution) -> str:

@@ -156,7 +156,7 @@ def test_schedules(folder):
     np.testing.assert_allclose(np.load(folder / "P.npy"), np.diag([0, 0, 1]), atol=1e-15)
     result = corrector("iterate", folder / "S.npy", "--gap", "0.2,0.6", "--output", folder / "Q.npy")
     assert result.returncode == 1
-    assert "nothing written: Solution(contradicted" in result.stderr
+    assert "nothing written: contradicted: the bounds are wrong" in result.stderr
     assert not (folder / "Q.npy").exists()
 
 
@@ -171,7 +171,7 @@ def test_matrices_of_any_spectrum_and_format(folder):
     np.save(folder / "L.npy", np.array([[-0.5, 3.0], [0.0, 0.9]]))
     result = corrector("iterate", folder / "L.npy", "--output", folder / "Q.npy")
     assert result.returncode == 0
-    assert result.stderr.startswith("corrector: warning: the limit is idempotent, but not the spectral")
+    assert result.stderr.startswith("corrector: warning: idempotent, but not that of the eigenvalues")
     assert round(np.trace(np.load(folder / "Q.npy"))) == 2
     result = corrector("iterate", folder / "L.npy", "--spectral", "--at", "0", "--output", folder / "Q.npy")
     assert "inversions=" in result.stdout
@@ -248,7 +248,7 @@ def test_basins_are_drawn(folder):
 def test_results_that_do_not_hold_end_with_status_one(folder):
     result = corrector("iterate", folder / "half.npy", "--output", folder / "Q.npy")
     assert result.returncode == 1
-    assert "not converged, nothing written: Solution(stalled" in result.stderr
+    assert "not converged, nothing written: stalled: an eigenvalue sits at a fixed point" in result.stderr
     assert not (folder / "Q.npy").exists()
     result = corrector("certify", folder / "half.npy", "--format", "json")
     assert result.returncode == 1
@@ -298,9 +298,12 @@ MISTAKES = {
     "schedule --gap 0.6,0.5": "below < above",
     "schedule --gap a,b": "--gap must read as a rational number",
     "iterate K.npy --gap auto --output P.npy": "must be Hermitian",
-    "iterate K.npy --spectral --gap auto --output P.npy": "--spectral without --gap, --scale",
-    "iterate K.npy --gap 0.4,0.6 --scale --output P.npy": "a schedule or `scale`; got both",
+    "iterate K.npy --spectral --gap auto --output P.npy": "--spectral, or --gap, --scale, --mixed",
+    "iterate K.npy --gap 0.4,0.6 --scale --output P.npy": "--gap or --scale; got both",
     "iterate K.npy --spectral --at x --output P.npy": "--at",
+    "iterate K.npy --spectral --at 1e400 --output P.npy": "within floating-point range; got 1e400",
+    "iterate K.npy --mixed --relaxation 0.5 --output P.npy": "no relaxation of a mixed iteration; got 0.5",
+    "schedule --gap 0.4,0.6 --inside 0,1e400": "within floating-point range; got 1e400",
     "iterate K.npy --at 0 --output P.npy": "--at together with --spectral or --gap auto; got it alone",
     "iterate K.npy --inside 0,2 --output P.npy": "--inside together with --gap; got it alone",
     "iterate K.npy --gap= --output P.npy": "expected two numbers",

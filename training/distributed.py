@@ -25,10 +25,10 @@ from torch.distributed.tensor import Shard, distribute_tensor
 from torch.distributed.tensor.experimental import implicit_replication
 
 from analysis import Solution, iterate, schedule
-from analysis.matrixfiles import is_matrix_name, require_memory, write_matrix
-from analysis.outcome import failure, success
+from analysis.matrixfiles import SUFFIXES, is_matrix_name, read_matrix, require_memory, write_matrix
+from analysis.outcome import failure, success, warning
 from corrector import MCWEENY
-from corrector.cli import given_corrector, given_float, run
+from corrector.cli import given_corrector, given_float, run, which_corrector
 from corrector.files import whole_file
 
 if TYPE_CHECKING:
@@ -100,11 +100,11 @@ def processes() -> Iterator[DeviceMesh]:
 @click.option(
     "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help=".npy or .mtx."
 )
-@click.option("--order", type=int, help="Order of a smoothstep; 1 by default.")
-@click.option("--alphas", help="Coefficients of x, x², …, as in 0,3,-2.")
+@which_corrector
 @click.option("--gap", help="For a real spectrum: an interval without eigenvalues, as in 0.45,0.55.")
 @click.option("--inside", default="0,1", show_default=True, help="The ends of the spectrum.")
-@click.option("--max-steps", default=100, show_default=True)
+@click.option("--max-steps", default=100, show_default=True, help="The most steps, after those of --gap.")
+@click.option("--mixed", is_flag=True, help="Find it in single precision, refine it to double.")
 def main(
     *,
     matrix: Path,
@@ -114,20 +114,21 @@ def main(
     gap: str | None,
     inside: str,
     max_steps: int,
+    mixed: bool,
 ) -> None:
-    """Iterate a corrector on a .npy matrix over the processes that torchrun started.
+    """Iterate a corrector on a matrix over the processes that torchrun started.
 
-    Writes the projector only if the iteration converged; else ends with exit status 1.
+    Reads a .npy file, of which each process loads its own rows, or a Matrix Market file, which each
+    reads whole; real numbers only.  Writes the projector only if the iteration converged; else the first
+    process says why not, and all end with exit status 1.  For a mistake in what was asked it is 2; torchrun
+    itself turns every status but 0 into 1, and adds a report of its own.
     """
     if not is_matrix_name(output, (".npy", ".mtx")):
         raise click.BadParameter(
             f"expected a name ending in .npy or .mtx; got {output.name}", param_hint="--output"
         )
     g = given_corrector(order, alphas)
-    try:
-        stored = np.lib.format.open_memmap(matrix, mode="c")
-    except (ValueError, EOFError) as error:
-        raise click.BadParameter(f"expected a .npy file of numbers; {error}", param_hint="MATRIX") from None
+    stored = _opened(matrix)
     if stored.ndim != 2 or stored.dtype.kind != "f":
         raise click.BadParameter(
             f"expected one matrix of real floating-point numbers; got {stored.dtype}, {stored.shape}",
@@ -137,7 +138,7 @@ def main(
     with processes() as mesh:
         local = int(os.environ["LOCAL_WORLD_SIZE"])
         require_memory(stored.nbytes, 2 * local + _HELD * local // mesh.size() + 1, stored.shape)
-        solution = iterate_spread(spread(stored, mesh), g, max_steps=max_steps, schedule=plan)
+        solution = iterate_spread(spread(stored, mesh), g, max_steps=max_steps, schedule=plan, mixed=mixed)
         value: Any = solution.value
         whole = value.full_tensor().cpu().numpy() if solution.converged else None
         first = dist.get_rank() == 0
@@ -150,6 +151,22 @@ def main(
             write_matrix(draft, whole)
         line = f"above the gap {gap}" if gap else "with real part above 0.5"
         click.echo(f"{success(solution, line)}\nwritten to {output}")
+        if doubt := warning(solution, line):
+            click.echo(f"corrector: {doubt}", err=True)
+
+
+def _opened(path: Path) -> np.ndarray[Any, Any]:
+    """The matrix in a file, without loading it where the format allows that."""
+    if not is_matrix_name(path):
+        raise click.BadParameter(
+            f"expected a name ending in {', '.join(SUFFIXES)}; got {path.name}", param_hint="MATRIX"
+        )
+    try:
+        if is_matrix_name(path, (".npy",)):
+            return np.lib.format.open_memmap(path, mode="c")
+        return read_matrix(path, 2 * int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    except (ValueError, EOFError) as error:
+        raise click.BadParameter(str(error), param_hint="MATRIX") from None
 
 
 def _ends(text: str) -> tuple[float, float]:

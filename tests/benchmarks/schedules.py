@@ -21,6 +21,7 @@ from analysis.equioscillation import Gap
 from analysis.scheduling import _paths
 from tests.benchmarks.pairs import compare
 from tests.problems import with_spectrum
+from tests.truth import spectral_distance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +88,7 @@ def times(m: int, width: float) -> None:
         {
             "its products alone": gemms(K, count),
             "iterate(K, schedule=…)": lambda: iterate(K, schedule=plan),
+            "iterate(K, schedule=…, mixed=True)": lambda: iterate(K, schedule=plan, mixed=True),
             "iterate(K)": lambda: iterate(K),
             "scipy.linalg.eigh": lambda: scipy.linalg.eigh(K),
             "scipy.linalg.signm": lambda: scipy.linalg.signm(2 * K - np.eye(m)),
@@ -108,7 +110,28 @@ def times(m: int, width: float) -> None:
     )
 
 
+def mixed(m: int = 40) -> None:
+    """Print products in each precision, and the distance from the true projector in ball arithmetic."""
+    table = Table(title="Mixed precision: products in double (and in single), and the error in 2⁻⁵³")
+    for head in ("width of the gap", "double alone", "its error", "mixed", "its error", "single alone"):
+        table.add_column(head, justify="right")
+    rng = np.random.default_rng(0)
+    for width in (0.8, 0.1, 1e-2, 1e-3, 1e-4, 1e-5):
+        below, above = (1 - width) / 2, (1 + width) / 2
+        inner = (*rng.uniform(0, below, m // 2 - 1), *rng.uniform(above, 1, m // 2 - 1))
+        K = with_spectrum([*inner, below, above])
+        plan = schedule(below, above, (-1e-9, 1 + 1e-9))
+        alone, both = iterate(K, schedule=plan), iterate(K, schedule=plan, mixed=True)
+        single = iterate(K.astype(np.float32), schedule=plan)
+        errors = (spectral_distance(K, x.value.astype(float)) for x in (alone, both, single))
+        far = [f"{np.linalg.norm(found[1], 2) / _U:.2g}" for found in errors if found]
+        counts = f"{alone.products}", f"{both.products - both.single} ({both.single})"
+        table.add_row(f"{width:g}", counts[0], far[0], counts[1], far[1], far[2])
+    Console().print(table)
+
+
 if __name__ == "__main__":
     products()
+    mixed()
     times(1024, 0.1)
     times(2048, 0.1)

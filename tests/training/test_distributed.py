@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.io
 
 from analysis import iterate, schedule
 from corrector import smoothstep
@@ -44,13 +45,28 @@ def test_several_processes_give_the_answer_of_one(folder, count, name, options):
     alone = iterate(K, smoothstep(options.get("order", 1)), schedule=plan)
     P = np.load(folder / "P.npy")
     assert np.linalg.norm(P - alone.value) <= 1e-13 * np.linalg.norm(alone.value)
-    assert f"Solution(converged, steps={alone.steps}, products={alone.products}" in result.stdout
+    assert f"a projector of rank {round(np.trace(alone.value))}" in result.stdout
+    assert f"({alone.products} products)" in result.stdout
+
+
+def test_mixed_precision_and_matrix_market(folder):
+    K = np.load(folder / "symmetric.npy")
+    scipy.io.mmwrite(folder / "symmetric.mtx", K, precision=17, symmetry="general")
+    result = start(2, "symmetric.mtx", "--gap", "0.3,0.6", "--mixed", "--output", "P.mtx", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert "of them in single precision" in result.stdout
+    P = scipy.io.mmread(folder / "P.mtx")
+    alone = iterate(K, schedule=schedule(0.3, 0.6))
+    assert np.linalg.norm(P - alone.value) <= 1e-13 * np.linalg.norm(alone.value)
 
 
 def test_what_does_not_converge_is_not_written(folder):
     result = start(2, "oblique.npy", "--max-steps", 1, "--output", "P.npy", cwd=folder)
     assert result.returncode == 1
-    assert result.stderr.count("corrector: not converged, nothing written: Solution(max_steps") == 1
+    assert (
+        result.stderr.count("corrector: not converged, nothing written: max_steps: the steps were used up")
+        == 1
+    )
     assert not (folder / "P.npy").exists()
 
 
