@@ -4,10 +4,8 @@ Each mutant is the packages with one text replaced, in a folder of its own, unde
 beside it.  A mutant that the tests let live is a test that is missing.
 """
 
-import os
+import multiprocessing
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -363,6 +361,22 @@ MUTANTS = [
 ]
 
 
+LIBRARIES = ["numba", "scipy.optimize", "scipy.signal", "sympy", "torch", "pytest", "hypothesis", "mpmath"]
+"""What the tests import that is not ours: loaded once, and then there in each process forked off."""
+
+RUN = """
+import os, sys, pytest
+output = os.open(output, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+os.dup2(output, 1), os.dup2(output, 2)
+os.chdir(folder)
+sys.path.insert(0, folder)
+sys.dont_write_bytecode = True
+os.environ |= {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_PROFILE": "mutants"}
+loaded = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # before its plugins, that is
+sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *loaded, tests]))
+"""
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mutant")
@@ -372,24 +386,28 @@ def copy(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def server():
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(LIBRARIES)
+    return context
+
+
 @pytest.mark.parametrize(
     ("file", "text", "broken", "tests"), MUTANTS, ids=[f"{m[0]}: {m[2]}" for m in MUTANTS]
 )
-def test_broken_formulas_do_not_live(copy, file, text, broken, tests):
+def test_broken_formulas_do_not_live(copy, server, file, text, broken, tests):
     source = (ROOT / file).read_text()
     assert source.count(text) == 1, "the formula has moved: bring the mutant after it"
     (copy / file).write_text(source.replace(text, broken))
+    output = copy / "output.txt"
+    names = {"folder": str(copy), "tests": tests, "output": str(output)}
+    process = server.Process(target=exec, args=(RUN, names))
     try:
-        result = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", tests],
-            cwd=copy,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ
-            | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_PROFILE": "mutants"},
-        )
+        process.start()
+        process.join()
     finally:
         (copy / file).write_text(source)
-    assert result.returncode == 1, result.stdout[-2000:]
-    assert " failed" in result.stdout
+    said = output.read_text()
+    assert process.exitcode == 1, said[-2000:]
+    assert " failed" in said
