@@ -270,6 +270,7 @@ def _mixed_run(
         X, hermitian = K, bool(is_hermitian(K).all())
         first = _Run(in_single(X), g, 1.0, max_steps, history)
         first.to_the_end()
+        history.single = history.products
         if (first.status != Status.CONVERGED).any():
             return None
         P, near = first.value, first.near
@@ -279,7 +280,7 @@ def _mixed_run(
         brief = plan_schedule(schedule.below, schedule.above, schedule.inside, _SINGLE)
         P, near = follow(in_single(X), brief, history, hermitian=hermitian), np.zeros(K.shape[0], dtype=bool)
         steps = [(plan, float(p.coefficients[0])) for p, plan in zip(brief.steps, brief.plans, strict=True)]
-    history.single = history.products
+        history.single = history.products
     refined_P = refined(X, P, steps, history, hermitian=hermitian)
     if refined_P is None:
         return None

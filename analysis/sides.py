@@ -21,6 +21,7 @@ Appl. 4 (1962) 72–84, theorem 1.
 
 from __future__ import annotations
 
+import warnings
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -108,8 +109,10 @@ def belongs(
 def _all_to_the_right(A: np.ndarray[Any, Any], margin: float) -> bool | None:
     """Whether A, known up to this margin, has all its eigenvalues to the right; None if that stays open."""
     try:
-        X = hermitian_part(solve_continuous_lyapunov(adjoint(A), np.eye(len(A))))
-    except (ValueError, np.linalg.LinAlgError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)  # "… whose sum is very close to zero"
+            X = hermitian_part(solve_continuous_lyapunov(adjoint(A), np.eye(len(A))))
+    except (RuntimeWarning, ValueError, np.linalg.LinAlgError):
         return None
     values = np.linalg.eigvalsh(X) if np.isfinite(X).all() else np.zeros(1)
     size = float(np.abs(values).max())

@@ -25,19 +25,28 @@ def whole_file(target: str | os.PathLike[str]) -> Iterator[Path]:
 
     Raises:
         FileNotFoundError: the folder does not exist.
+        OSError: the file cannot be written there; it names `target`.
     """
     path = Path(target).resolve()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"expected an existing folder for {path.name}; got {Path(target).parent}")
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    draft = Path(name)
-    draft.chmod(0o666 & ~_umask())
+    draft = None
     try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        draft = Path(name)
+        draft.chmod(0o666 & ~_umask())
         yield draft
         draft.replace(path)
+    except OSError as error:
+        if error.errno is None:  # as NumPy's, of a disk that is full
+            raise OSError(f"expected to write the whole of {target}; got: {error}") from None
+        if draft is None or error.filename in (None, draft, str(draft)):
+            error.filename = str(target)
+        raise
     finally:
-        draft.unlink(missing_ok=True)
+        if draft:
+            draft.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,4 +1,6 @@
+import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,21 @@ def test_a_file_appears_only_when_whole(tmp_path):
         assert target.read_text() == "old"
     assert target.read_text() == "new"
     assert names(tmp_path) == ["a.txt"]
+
+
+def test_what_cannot_be_written_is_named_as_it_was_asked_for(tmp_path):
+    target = tmp_path / "P.npy"
+    for failure, words in (
+        (OSError("40000 requested and 8176 written"), f"whole of {re.escape(str(target))}; got: 40000"),
+        (OSError(errno.ENOSPC, "No space left"), f"No space left: '{re.escape(str(target))}'"),
+    ):
+        with pytest.raises(OSError, match=words), whole_file(target):
+            raise failure
+    with pytest.raises(OSError, match=re.escape(str(target))), whole_file(target) as draft:
+        raise PermissionError(errno.EACCES, "Permission denied", str(draft))
+    with pytest.raises(OSError, match="other"), whole_file(target):
+        raise PermissionError(errno.EACCES, "Permission denied", "other")
+    assert names(tmp_path) == []
 
 
 def test_permissions_are_those_of_any_new_file(tmp_path):

@@ -4,7 +4,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from analysis import Status, iterate, schedule, spectral_gap, spectral_projector
+from analysis import Status, iterate, schedule, sides, spectral_gap, spectral_projector
 from corrector import Corrector, smoothstep
 from tests.problems import jordan, oblique, with_spectrum
 from tests.problems import spectral_projector as by_schur
@@ -130,6 +130,33 @@ def test_sectors_of_smoothsteps(order, half_angle):
     assert wrong.min() == pytest.approx(half_angle, abs=0.6)
     # After scaling |z − ½| ≤ ¼: the whole of that part of the disc goes there, not only next to ½.
     assert to_the_right(np.linspace(-45, 45, 181), np.linspace(1e-3, 0.25, 300)[:, None]).all()
+
+
+def test_which_side_eigenvalues_are_on_is_proved_far_from_normal():
+    rng = np.random.default_rng(4)
+    for m in (5, 30, 120):
+        K = rng.standard_normal((m, m)) / np.sqrt(m)
+        assert spectral_projector(K, 0.0).spectral is True
+    K, turned_round = np.array([[[0.1, 50.0], [0.0, 0.9]]]), np.array([[[1.0, -62.5], [0.0, 0.0]]])
+    assert sides.belongs(K, spectral_projector(K[0]).value[None])[0] == [True]
+    assert sides.belongs(K, turned_round)[0] == [False]
+
+
+def test_eigenvalues_that_rounding_may_move_across_are_on_no_side():
+    A = np.array([[1e-3, 1.0], [0.0, 1e-3]])  # moved by 10⁻⁶ they may lie on the line
+    assert sides._all_to_the_right(A, 1e-9) is True
+    assert sides._all_to_the_right(A, 1e-5) is None
+    assert sides._all_to_the_right(-A, 1e-9) is False
+    assert sides._all_to_the_right(np.diag([1.0, -1.0]), 0.0) is not True  # the equation has no solution
+    assert sides._all_to_the_right(np.zeros((2, 2)), 0.0) is None
+
+
+def test_the_inner_product_in_which_a_projector_is_orthogonal_decides_alone(monkeypatch):
+    monkeypatch.setattr(sides, "_LYAPUNOV", 0)
+    P = oblique(30, 12, 30.0)
+    K = 0.7 * P + 0.2 * (np.eye(30) - P)
+    assert sides.belongs(K[None], P[None]) == ([True], 3)
+    assert sides.belongs(K[None], (np.eye(30) - P)[None]) == ([False], 3)
 
 
 def test_the_line_may_lie_elsewhere():

@@ -81,7 +81,7 @@ def test_gaps_too_narrow_for_single_precision_are_done_in_double(width):
     alone, mixed = iterate(K, schedule=plan), iterate(K, schedule=plan, mixed=True)
     np.testing.assert_array_equal(mixed.value, alone.value)
     assert mixed.spectral is True
-    assert mixed.products > alone.products
+    assert alone.products < mixed.single <= 6 * alone.products  # it gives up early
     assert in_double(mixed) >= alone.products
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from corrector import Corrector, derive, smoothstep
 from corrector.arithmetic import Matrices
 from corrector.choice import three_products
-from corrector.plan import _ACCEPTED, Plan, _candidates, _loss, plan
+from corrector.plan import _ACCEPTED, Plan, Step, _candidates, _loss, plan
 from tests.problems import any_correctors, counting_products, horner, members, oblique, rationals
 
 U = 2.0**-53
@@ -50,6 +50,27 @@ def test_the_plan_is_the_polynomial_and_no_degree_comes_for_free(g):
 def test_products_of_smoothsteps(n, most):
     exactly(smoothstep(n).plan, smoothstep(n).coefficients)
     assert smoothstep(n).products == most
+
+
+def combination(**shares):
+    return tuple((name, Fraction(c)) for name, c in shares.items())
+
+
+def test_any_program_is_carried_out():
+    """Factors with multiples of I, signs and shares, in the middle and at the end; 0 goes to 0."""
+    steps = (
+        Step("R", combination(K=1), combination(K=1), combination(K=1), sign=-1),
+        Step("A", combination(K=2, I=3), combination(R=-1, I=5), combination(K=7), sign=-1),
+        Step("B", combination(A=1, I=-4), combination(R=3, I=2), combination(A=1, K=-1), sign=-1),
+    )
+    program = Plan(steps, combination(B=15, A=23, K=1))
+    for x in (Fraction(-1, 3), Fraction(2, 5), Fraction(3)):
+        R = x - x * x
+        A = 7 * x - (2 * x + 3) * (5 - R)
+        B = A - x - (A - 4) * (3 * R + 2)
+        wanted = 15 * B + 23 * A + x
+        assert program.at_matrix([[x]])[0, 0] == wanted
+        assert program.at_matrix(np.array([[float(x)]]))[0, 0] == pytest.approx(float(wanted), rel=1e-13)
 
 
 def test_order_three_in_three_products():
