@@ -392,7 +392,7 @@ def _require_order(low: float, below: float, above: float, high: float, error: f
     if above - below < _NARROWEST * (high - low):
         raise ValueError(
             f"expected a gap of at least {_NARROWEST:g} of the spectrum's width; "
-            f"got {(above - below) / (high - low):.10g}"
+            f"got {(above - below) / (high - low):.6g}"
         )
     if not 1e-60 <= error <= 0.1:
         raise ValueError(f"`error` must lie between 1e-60 and 0.1; got {error:g}")

@@ -270,7 +270,8 @@ SIDES = {
     "in a part of the basin of 1 beyond 0": (with_spectrum([-0.5, 0.9, 0.1]), False),
     "complex, to the right": (np.array([[0.7, -0.2], [0.2, 0.7]]), True),
     "complex, to the left, and goes to 1": (np.array([[-0.5, -0.01], [0.01, -0.5]]), False),
-    "oblique, and nothing found": (np.array([[0.9, 40.0], [0.0, 0.6]]), None),
+    "far from normal": (np.array([[0.9, 40.0], [0.0, 0.6]]), True),
+    "far from normal, and goes astray": (np.array([[0.9, 40.0], [0.0, -0.45]]), False),
 }
 
 
@@ -286,6 +287,11 @@ def test_limits_that_are_another_projector_are_found_out(name, size, xp):
     assert solution.spectral is expected
     P = spectral_projector_by_vectors(K)
     assert (np.linalg.norm(np.asarray(solution.value) - P) < 1e-6) == (expected is not False)
+
+
+def test_of_large_matrices_far_from_normal_nothing_is_said():
+    K = scipy.linalg.block_diag(np.array([[0.9, 40.0], [0.0, 0.6]]), np.eye(300))
+    assert iterate(K).spectral is None
 
 
 def test_a_batch_says_of_each_which_side_it_is_on():
