@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corrector import MCWEENY, Corrector, Polynomial, derive, smoothstep
@@ -115,6 +115,7 @@ def test_at_matrix_is_exact_on_exact_matrices(g, K):
     assert np.array_equal(g.at_matrix(K.tolist()), value)
 
 
+@settings(max_examples=30)  # each a search for a plan
 @given(members(), st.sampled_from(["float32", "float64", "complex64", "complex128"]))
 def test_at_matrix_takes_batches_of_any_library(g, dtype):
     rng = np.random.default_rng(0)
@@ -139,6 +140,7 @@ def test_products_a_step(n, most):
     assert len(counted) == smoothstep(n).products == most
 
 
+@settings(max_examples=30)
 @given(any_correctors)
 def test_products_are_what_is_counted(g):
     Counting, counted = counting_products()
