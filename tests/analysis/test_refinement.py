@@ -75,6 +75,17 @@ def test_oblique_and_complex_matrices(K, g):
     assert error(K, mixed) <= 10 * kappa**3 * U
 
 
+@pytest.mark.parametrize("complex_numbers", [False, True])
+def test_of_oblique_matrices_too_little_is_left_to_double_precision(complex_numbers):
+    rng = np.random.default_rng(3)
+    P = oblique(20, 8, 3.0)
+    K = 0.8 * P + 0.25 * (np.eye(20) - P) + 1e-3 * rng.standard_normal(P.shape)
+    K = K + 1e-3j * rng.standard_normal(P.shape) if complex_numbers else K
+    alone, mixed = iterate(K), iterate(K, mixed=True)
+    assert in_double(mixed) <= 12 < in_double(alone)
+    assert error(K, mixed) <= 2 * error(K, alone)
+
+
 @pytest.mark.parametrize("width", [1e-6, 1e-9])
 def test_gaps_too_narrow_for_single_precision_are_done_in_double(width):
     K, plan = parted(width)
