@@ -21,6 +21,12 @@ def require_corrector(g: Any, kind: type[Polynomial] = Corrector) -> None:
         raise TypeError(f"`g` must be a {kind.__name__}; got {type(g).__name__}")
 
 
+def require_callable(progress: Any) -> None:
+    """Raise TypeError unless progress is a function or None."""
+    if progress is not None and not callable(progress):
+        raise TypeError(f"`progress` must be a function; got {type(progress).__name__}")
+
+
 def checked_relaxation(relaxation: Any) -> Fraction:
     """Return γ as an exact number, 10⁻³⁰ to 10³⁰ in size: a float counts by its exact binary value.
 

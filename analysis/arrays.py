@@ -36,7 +36,7 @@ def checked_matrix(K: Any, name: str = "K", *, half: bool = False) -> Array:
         raise TypeError(f"`{name}` must hold floating-point numbers; got {K.dtype}: convert it first")
     K = square(K, name)
     if str(K.dtype) == "object":
-        raise TypeError(f"`{name}` must hold floating-point numbers; got exact ones")
+        raise TypeError(f"`{name}` must hold floating-point numbers; got exact ones: convert it first")
     if 0 in K.shape:
         raise ValueError(f"`{name}` must hold at least one matrix of at least 1 by 1; got {tuple(K.shape)}")
     dtypes = (*_HALF, *_DTYPES) if half else _DTYPES
@@ -47,7 +47,7 @@ def checked_matrix(K: Any, name: str = "K", *, half: bool = False) -> Array:
     xp = array_api_compat.array_namespace(K)
     if not bool(xp.all(xp.isfinite(K))):
         count = int(xp.sum(xp.astype(~xp.isfinite(K), xp.int64)))
-        raise ValueError(f"`{name}` must be finite; got {count} entries that are nan or infinite")
+        raise ValueError(f"`{name}` must be finite; got {count} entries that are not")
     return K
 
 
@@ -153,7 +153,9 @@ def norm_estimate(K: Inexact[Array, "*batch m n"], rounds: int = 6) -> Float[np.
     for _ in range(rounds):
         v = v / _positive(xp.max(xp.abs(v), axis=-2, keepdims=True))
         image = K @ v
-        size = xp.linalg.matrix_norm(image) / _positive(xp.linalg.matrix_norm(v))
+        top = _positive(xp.max(xp.abs(image), axis=-2, keepdims=True))  # squares of large numbers overflow
+        image = image / top
+        size = xp.linalg.matrix_norm(image) / _positive(xp.linalg.matrix_norm(v)) * top[..., 0, 0]
         v = adjoint(K) @ image
     return on_host(size)
 

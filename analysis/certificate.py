@@ -135,12 +135,12 @@ def _certify(K: Array) -> Certificate:
     growth = 2 / (root * (1 + root))  # φ(e)/e
     if careful or squared:
         first = _up(_norm_by_parts(S, S_error) * e)
-        rank = _rank_by_trace(K, _up(_size(S) + S_error) * _up(_size(E) + E_error) * growth)
+        rank = _rank_by_trace(K, S, E, S_error, E_error, growth)
     else:
         M, M_error = _times(S, E, S_error, E_error)
         first = _norm_by_parts(M, M_error, loose=4)
         rank = _rank_by_series(K, E, M, M_error, E_error, e)
-    if rank is None:
+    if rank is None and not careful:  # which has taken three products
         rank = _rank_by_inertia(K, e)
     if rank is None:
         return _refused(e, f"‖K − K²‖ ≤ {e:.4g} proves a projector; its rank stays open")
@@ -187,10 +187,17 @@ def _leading_bits(K: Array, axis: int) -> Array:
     return rounded[0] if real else rounded[0] + 1j * rounded[1]
 
 
-def _rank_by_trace(K: Array, rest: float) -> int | None:
-    """The one integer that tr P leaves possible, if tr P and tr K differ by `rest` at most."""
+def _rank_by_trace(K: Array, S: Array, E: Array, S_error: float, E_error: float, growth: float) -> int | None:
+    """The one integer that tr P = tr K + tr SE + … leaves possible; the rest is (φ(e)/e − 1)‖S‖‖E‖ at most.
+
+    The trace of a product is m² operations.
+    """
     xp, m = array_api_compat.array_namespace(K), K.shape[-1]
-    return _only_integer(complex(xp.linalg.trace(K)).real, rest + 2 * m * _U * sqrt(m) * _size(K))
+    trace = complex(xp.linalg.trace(K)) + complex(xp.sum(S * xp.matrix_transpose(E)))
+    size_S, size_E = _up(_size(S) + S_error), _up(_size(E) + E_error)
+    error = size_S * E_error + S_error * size_E + (growth - 1 + 1e-12) * size_S * size_E
+    error += 4 * m * _U * (sqrt(m) * _size(K) + m * size_S * size_E)
+    return _only_integer(trace.real, error)
 
 
 def _rank_by_series(K: Array, E: Array, M: Array, M_error: float, E_error: float, e: float) -> int | None:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from corrector.cli import given_corrector, given_float, given_number, how_to_write, which_corrector
+from corrector.cli import (
+    given_corrector,
+    given_float,
+    given_interval,
+    given_number,
+    how_to_write,
+    require_use,
+    which_corrector,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,8 +28,8 @@ _MOST_DRAWN = 8000
 
 _SETTLED = 1e-9
 
-_HELD = 10
-"""Matrices in memory at once, at most: the longest step of a schedule holds eight."""
+_HELD = 14
+"""Matrices in memory at once, at most, K among them: as many as refining in mixed precision holds."""
 
 _relaxation = click.option(
     "--relaxation",
@@ -333,12 +341,21 @@ def _between(low: float, high: float) -> str:
     show_default=True,
     help="The most steps, after those of --gap.",
 )
-@click.option("--gap", help="An interval without eigenvalues, as in 0.45,0.55; auto: estimated about --at.")
+@click.option(
+    "--gap",
+    help="An interval without eigenvalues, as in 0.45,0.55; auto: that about --at, of a symmetric matrix.",
+)
 @_inside
 @click.option("--scale", is_flag=True, help="Scale eigenvalues into the basins first.")
-@click.option("--mixed", is_flag=True, help="Find it in single precision, refine it to double.")
 @click.option(
-    "--spectral", is_flag=True, help="Whatever it takes: the eigenvalues with real part above --at."
+    "--mixed",
+    is_flag=True,
+    help="Find the projector in single precision, then refine it to double; where that fails, all in double.",
+)
+@click.option(
+    "--spectral",
+    is_flag=True,
+    help="The projector for the eigenvalues with real part above --at, by any means.",
 )
 @click.option("--at", default="0.5", show_default=True, help="Where --spectral and --gap auto part them.")
 @click.pass_context
@@ -383,13 +400,13 @@ def iterate(
         raise click.BadParameter(
             f"expected a name ending in .npy or .mtx; got {output.name}", param_hint="--output"
         )
-    if spectral and (gap is not None or scale or mixed or relaxation != "1"):
+    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
+    if spectral and (gap is not None or scale or mixed or gamma != 1):
         raise click.UsageError("expected --spectral, or --gap, --scale, --mixed or --relaxation; got both")
     if gap is not None and scale:
         raise click.UsageError("expected --gap or --scale; got both: a plan scales by its own bounds")
-    _require_use(context, "at", "--spectral or --gap auto", used=spectral or gap == "auto")
-    _require_use(context, "inside", "--gap", used=gap not in (None, "auto"))
-    g, gamma = given_corrector(order, alphas), given_number("--relaxation", relaxation)
+    require_use(context, "at", "--spectral or --gap auto", used=spectral or gap == "auto")
+    require_use(context, "inside", "--gap", used=gap not in (None, "auto"))
     border, K = given_float("--at", at), _load(matrix, _HELD)
     if K.ndim != 2 and not is_matrix_name(output, (".npy",)):
         raise click.BadParameter(
@@ -407,25 +424,19 @@ def iterate(
                 if gap == "auto":
                     bounds = plan(*spectral_gap(K, border))
                 elif gap is not None:
-                    bounds = plan(*_ends("--gap", gap), inside=_ends("--inside", inside))
+                    bounds = plan(*given_interval("--gap", gap), inside=given_interval("--inside", inside))
                 solution = run(
                     K, g, gamma, max_steps, schedule=bounds, scale=scale, mixed=mixed, progress=progress
                 )
         if not solution.converged:
-            click.echo(f"corrector: not converged, nothing written: {failure(solution)}", err=True)
+            remedy = "another --at may do" if spectral else None
+            click.echo(f"corrector: not converged, nothing written: {failure(solution, remedy)}", err=True)
             context.exit(1)
         write_matrix(draft, solution.value)
     line = f"with real part above {at}" if gap in (None, "auto") else f"above the gap {gap}"
     click.echo(f"{success(solution, line)}\nwritten to {output}")
     if doubt := warning(solution, line):
         click.echo(f"corrector: {doubt}", err=True)
-
-
-def _require_use(context: click.Context, name: str, where: str, *, used: bool) -> None:
-    """Refuse an option that would be passed over in silence."""
-    given = context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-    if given and not used:
-        raise click.UsageError(f"expected --{name} together with {where}; got it alone")
 
 
 @contextmanager
@@ -445,7 +456,8 @@ def schedule(gap: str, inside: str, style: str) -> None:
     """Plan the fewest matrix products for a symmetric matrix.
 
     Its eigenvalues lie in the interval of --inside, and none in that of --gap; `corrector iterate` with
-    the same options carries the plan out, and finds out if that is so.
+    the same options carries the plan out, and finds out if that is so.  The error is how far from 0 and 1
+    eigenvalues may end, in exact arithmetic, proved.
 
     Prints the polynomials to be applied in turn: their degrees, the products each takes, and the width of
     the gap after it, as a share of the spectrum's.  With --format json their coefficients, exact, and
@@ -454,7 +466,7 @@ def schedule(gap: str, inside: str, style: str) -> None:
     """
     from .scheduling import schedule as plan
 
-    found = plan(*_ends("--gap", gap), inside=_ends("--inside", inside))
+    found = plan(*given_interval("--gap", gap), inside=given_interval("--inside", inside))
     if style == "json":
         data = {
             "below": found.below,
@@ -471,14 +483,6 @@ def schedule(gap: str, inside: str, style: str) -> None:
         click.echo(json.dumps(data, indent=2))
     else:
         click.echo(str(found))
-
-
-def _ends(option: str, text: str) -> tuple[float, float]:
-    ends = text.split(",")
-    if len(ends) != 2:
-        raise click.BadParameter(f"expected two numbers, as in 0.45,0.55; got {text}", param_hint=option)
-    low, high = (given_float(option, end) for end in ends)
-    return low, high
 
 
 @click.command()

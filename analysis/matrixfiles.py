@@ -5,6 +5,7 @@ A file's head says how large its matrix is; what would not fit into memory is re
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -46,12 +47,27 @@ def read_matrix(path: Path, matrices: int = 1) -> np.ndarray[Any, Any]:
             stored = np.lib.format.open_memmap(path, mode="r")
             require_memory(stored.nbytes, matrices, stored.shape)
             return np.array(stored)
-        rows, columns, _, _, field, _ = scipy.io.mminfo(path)
+        rows, columns, entries, _, field, _ = scipy.io.mminfo(path)
         require_memory(rows * columns * _WIDTH.get(field, 8), matrices, (rows, columns))
+        _require_all(path, rows, columns, entries)
         found = scipy.io.mmread(path)
     except (ValueError, EOFError, OverflowError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"expected {_expected(path)}; {path} holds something else ({error})") from None
+        wrong = f"{path} holds something else or is cut off ({error})"
+        raise ValueError(f"expected {_expected(path)}; {wrong}") from None
     return found.toarray() if scipy.sparse.issparse(found) else np.asarray(found)
+
+
+def _require_all(path: Path, rows: int, columns: int, entries: int) -> None:
+    """Raise ValueError where entries are missing: scipy takes some for zeros, and breaks down at others."""
+    openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open}
+    with openers.get(path.suffix.lower(), open)(path, "rt", encoding="utf-8") as file:
+        kind, _, symmetry = file.readline().lower().split()[2:5]
+        count = sum(1 for line in file if line.strip() and not line.startswith("%")) - 1
+    if kind == "array":
+        triangle = rows * (rows + 1) // 2
+        entries = {"general": rows * columns, "skew-symmetric": triangle - rows}.get(symmetry, triangle)
+    if count != entries:
+        raise ValueError(f"expected {entries} entries; got {count}")
 
 
 def write_matrix(path: Path, matrix: np.ndarray[Any, Any]) -> None:

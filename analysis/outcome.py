@@ -17,17 +17,18 @@ _REMEDIES = {
     Status.STALLED: "--spectral with another --at parts the spectrum elsewhere",
     Status.WRONG_SIDE_RISK: "--spectral or a --gap that is known may do, or another --at",
     Status.DIVERGED: "try --scale or --spectral; with --gap, an --inside that holds the whole spectrum",
-    Status.CONTRADICTED: "--gap auto estimates the bounds of a symmetric matrix",
+    Status.CONTRADICTED: "--gap auto estimates the gap and the ends, of a symmetric matrix",
     Status.MAX_STEPS: "try a larger --max-steps, or a --gap that is known",
 }
 
 
-def failure(solution: Solution) -> str:
-    """Return why an iteration did not converge, and what may help."""
+def failure(solution: Solution, remedy: str | None = None) -> str:
+    """Return why an iteration did not converge, and what may help: this, or what the status suggests."""
     counts = Counter(np.atleast_1d(np.asarray(solution.status, dtype=object)).flat)
     total = sum(counts.values())
     reasons = [
-        (f"{count} of {total} " if total > 1 else "") + f"{status}: {status.meaning}; {_REMEDIES[status]}"
+        (f"{count} of {total} " if total > 1 else "")
+        + f"{status}: {status.meaning}; {remedy or _REMEDIES[status]}"
         for status, count in counts.items()
         if status != Status.CONVERGED
     ]
@@ -52,12 +53,12 @@ def success(solution: Solution, line: str) -> str:
     return "\n".join(found)
 
 
-def warning(solution: Solution, line: str) -> str | None:
+def warning(solution: Solution, line: str, remedy: str = "try --scale or --spectral") -> str | None:
     """Return that limits are idempotent, but other projectors than those of this line, if some are."""
     if not (wrong := _verdicts(solution)[False]):
         return None
     some = "" if np.ndim(solution.status) == 0 else f"{wrong} of {np.size(solution.status)} "
-    return f"warning: idempotent, but {some}not that of the eigenvalues {line}: try --scale or --spectral"
+    return f"warning: idempotent, but {some}not that of the eigenvalues {line}: {remedy}"
 
 
 def _verdicts(solution: Solution) -> Counter[bool | None]:
@@ -66,5 +67,9 @@ def _verdicts(solution: Solution) -> Counter[bool | None]:
 
 def _spent(solution: Solution) -> str:
     single = f", {solution.single} of them in single precision" if solution.single else ""
-    inverses = f" and {solution.inversions} inverses" if solution.inversions else ""
-    return f"{solution.products} products{single}{inverses}"
+    inverses = f" and {_many(solution.inversions, 'inverse')}" if solution.inversions else ""
+    return f"{_many(solution.products, 'product')}{single}{inverses}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" + "s" * (count != 1)

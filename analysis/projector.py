@@ -36,7 +36,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 from corrector import MCWEENY
 from corrector.arithmetic import gathered, is_hermitian
 
-from .arguments import real_number
+from .arguments import real_number, require_callable
 from .arrays import (
     adjoint,
     checked_matrix,
@@ -101,12 +101,13 @@ def spectral_gap(K: Inexact[Array, "m m"], at: float = 0.5) -> tuple[float, floa
     (0.401, 0.698)
     """
     K = _one_matrix(K)
-    if not is_hermitian(K).all():
+    off = float(frobenius(K - adjoint(K)))
+    if not off <= 10 * K.shape[-1] * unit_roundoff(K) * float(frobenius(K)):
         raise ValueError(
-            "`K` must be Hermitian to the bit for bounds to be estimated, as (K + K*)/2 is; "
-            f"got ‖K − K*‖ = {float(frobenius(K - adjoint(K))):.3g}"
+            f"`K` must be Hermitian, up to rounding, for bounds to be estimated; got ‖K − K*‖ = {off:.3g}"
         )
-    at = real_number(at, "at")
+    K = hermitian_part(K)
+    at = _finite(at)
     low, high, down, up = _distances(gathered(K), at)
     spread = max(high, at) - min(low, at)
     if not min(down, up) > 1e-12 * max(abs(high), abs(low)):
@@ -183,8 +184,8 @@ def spectral_projector(
     >>> solution.spectral, round(float(np.trace(solution.value)))
     (True, 1)
     """
-    if not isfinite(at := real_number(at, "at")):
-        raise ValueError(f"`at` must be finite; got {at:g}")
+    at = _finite(at)
+    require_callable(progress)
     K, at = _of_moderate_size(_one_matrix(K), at)
     if is_hermitian(K).all():
         solution = _by_schedule(K, at, g, max_steps, progress)
@@ -278,6 +279,12 @@ def _sign(S: Array, progress: Callable[[int, float], None] | None) -> tuple[Arra
             return S, step + 1, noise
         scaled, last = scaled and moved > _UNSCALED, moved <= _SETTLED
     return S, _STEPS, max(noise, _DOUBT)
+
+
+def _finite(at: float) -> float:
+    if not isfinite(at := real_number(at, "at")):
+        raise ValueError(f"`at` must be finite; got {at:g}")
+    return at
 
 
 def _one_matrix(K: Inexact[Array, "m m"]) -> Array:

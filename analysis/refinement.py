@@ -95,14 +95,14 @@ def refined(
         C = right - (adjoint(right) if hermitian else P @ K)
         history.spend(2 if hermitian else 3)
         size, rounding = frobenius(C), unit_roundoff(K) * frobenius(K) * frobenius(P)
-        if (size <= rounding).all():
-            return P
-        gain, before = size / before, size
-        if not ((gain <= _GAIN) | (size <= rounding)).all():
+        settled = size <= rounding
+        gain, before = np.where(settled, 0, size / before), size
+        if not (settled | (gain <= _GAIN)).all():
             return None
-        P = P + _of_small(commuting, C)
-        if gain.any() and (size * gain <= rounding / 10).all():  # as much again, and nothing is left
-            return P
+        if not (size <= rounding / 10).all():
+            P = P + _of_small(commuting, C)
+        if (settled | ((gain > 0) & (size * gain <= rounding / 100))).all():
+            return P  # C is gone, or will be by the correction if that does as much as the one before
     return None
 
 

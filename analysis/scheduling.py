@@ -194,6 +194,11 @@ class History:
         self.products += products
         self.single += products * single
 
+    def start_again(self) -> None:
+        """Forget the rows so far, but not the products."""
+        for rows in (self.residuals, self.traces, self.spent):
+            rows.clear()
+
     def record(self, residuals: Float[np.ndarray, " batch"], traces: Float[np.ndarray, " batch"]) -> None:
         """Add a row, after the product that a residual takes."""
         self.spend(1)

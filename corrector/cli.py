@@ -7,6 +7,7 @@ command runs, so that `corrector --help` answers at once.
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import signal
 import sys
@@ -105,6 +106,22 @@ def given_number(option: str, text: str) -> Fraction:
     from .polynomial import exact
 
     return exact(text, option)
+
+
+def given_interval(option: str, text: str) -> tuple[float, float]:
+    """Return the two numbers, with a comma between them, that an option was given as."""
+    ends = text.split(",")
+    if len(ends) != 2:
+        raise click.BadParameter(f"expected two numbers, as in 0.45,0.55; got {text}", param_hint=option)
+    low, high = (given_float(option, end) for end in ends)
+    return low, high
+
+
+def require_use(context: click.Context, name: str, where: str, *, used: bool) -> None:
+    """Refuse an option that would be passed over in silence."""
+    given = context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    if given and not used:
+        raise click.UsageError(f"expected --{name} together with {where}; got it alone")
 
 
 def given_float(option: str, text: str) -> float:
@@ -242,6 +259,9 @@ def run(command: click.Command, name: str, *, silent: bool = False) -> NoReturn:
     from .ansatz import NoCorrectorError
 
     fail = _leave if silent else _fail
+    for stream in (sys.stdout, sys.stderr):  # better a question mark for ‖ than none of it
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     # A polite kill cleans up like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -259,7 +279,8 @@ def run(command: click.Command, name: str, *, silent: bool = False) -> NoReturn:
         given = f"expected to use {error.filename}; got: {error.strerror}" if error.filename else str(error)
         fail(given, 2)
     except RuntimeError as error:  # of which another process may know nothing
-        _fail(str(error) or type(error).__name__, 2)
+        known = silent and "closed by peer" in str(error)
+        (fail if known else _fail)(str(error) or type(error).__name__, 2)
     except (ValueError, TypeError, ArithmeticError, MemoryError, ImportError) as error:
         fail(str(error) or type(error).__name__, 2)
 

@@ -38,6 +38,11 @@ def folder(tmp_path):
     np.save(tmp_path / "batch.npy", np.stack([np.eye(2)] * 2))
     (tmp_path / "text.csv").write_text("1,2")
     (tmp_path / "short.mtx").write_text(f"{head} real general\n2 2 2\n1 1 0.9\n")
+    lower = "".join(f"{x}\n" for x in range(45))
+    (tmp_path / "cut.mtx").write_text(f"%%MatrixMarket matrix array real symmetric\n9 9\n{lower[:-3]}")
+    (tmp_path / "cut-general.mtx").write_text("%%MatrixMarket matrix array real general\n9 9\n" + "1\n" * 80)
+    with gzip.open(tmp_path / "cut.mtx.gz", "wt") as packed_file:
+        packed_file.write((tmp_path / "cut.mtx").read_text())
     (tmp_path / "whole.mtx").write_text(f"{head} integer general\n2 2 1\n1 1 1\n")
     (tmp_path / "huge.mtx").write_text(f"{head} real general\n2000000 2000000 1\n1 1 0.9\n")
     (tmp_path / "S.mtx").write_text(f"{head} real symmetric\n3 3 4\n1 1 0.9\n2 1 0.1\n2 2 0.2\n3 3 2.5\n")
@@ -309,12 +314,15 @@ MISTAKES = {
     "iterate K.npy --inside 0,2 --output P.npy": "--inside together with --gap; got it alone",
     "iterate K.npy --gap= --output P.npy": "expected two numbers",
     "iterate K.npy --output nowhere/P.npy": "existing folder for P.npy",
-    "iterate text.mtx --output P.npy": "text.mtx holds something else (Line 1: Not a Matrix Market file",
-    "iterate short.mtx --output P.npy": "short.mtx holds something else (Truncated file",
+    "iterate text.mtx --output P.npy": "holds something else or is cut off (Line 1: Not a Matrix Market file",
+    "iterate short.mtx --output P.npy": "short.mtx holds something else or is cut off (expected",
     "iterate whole.mtx --output P.npy": "floating-point numbers; got int64",
     "iterate huge.mtx --output P.npy": "GiB of memory that are free; got shape (2000000, 2000000)",
     "iterate text.csv --output P.npy": "ending in .npy, .mtx, .mtx.gz, .mtx.bz2; got text.csv",
     "certify short.mtx": "short.mtx holds something else",
+    "certify cut.mtx": "cut off (expected 45 entries; got 44)",
+    "certify cut-general.mtx": "cut off (expected 81 entries; got 80)",
+    "certify cut.mtx.gz": "cut off (expected 45 entries; got 44)",
     "certify archive.npy": "archive.npy holds something else",
     "certify corrupt.mtx.gz": "corrupt.mtx.gz",
     "iterate batch.npy --output P.mtx": "ending in .npy for arrays of shape (2, 2, 2); got P.mtx",

@@ -9,10 +9,11 @@ NCCL on CUDA devices.  With several nodes torchrun's own options apply.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,11 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import Shard, distribute_tensor
 from torch.distributed.tensor.experimental import implicit_replication
 
-from analysis import Solution, iterate, schedule
+from analysis import NotSpectralWarning, Solution, iterate, schedule
 from analysis.matrixfiles import SUFFIXES, is_matrix_name, read_matrix, require_memory, write_matrix
 from analysis.outcome import failure, success, warning
 from corrector import MCWEENY
-from corrector.cli import given_corrector, given_float, run, which_corrector
+from corrector.cli import given_corrector, given_interval, require_use, run, which_corrector
 from corrector.files import whole_file
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
 
     from corrector import Corrector
 
-_HELD = 10
+_ELSEWHERE = "`corrector iterate` has other ways, in one process: --scale, --spectral, --gap auto"
+
+_HELD = 14
 """Matrices of which a process holds its rows, at most; two more it holds whole."""
 
 
@@ -79,6 +82,8 @@ def processes() -> Iterator[DeviceMesh]:
     Raises:
         RuntimeError: torchrun did not start this process.
     """
+    # Sharding a matrix anew gathers it where gloo has nothing better: known, and said at each run.
+    logging.getLogger("torch.distributed.tensor._collective_utils").setLevel(logging.ERROR)
     if "LOCAL_RANK" not in os.environ:
         raise RuntimeError(
             "expected to be started by torchrun, as in torchrun --standalone --nproc-per-node 4 "
@@ -105,7 +110,9 @@ def processes() -> Iterator[DeviceMesh]:
 @click.option("--inside", default="0,1", show_default=True, help="The ends of the spectrum.")
 @click.option("--max-steps", default=100, show_default=True, help="The most steps, after those of --gap.")
 @click.option("--mixed", is_flag=True, help="Find it in single precision, refine it to double.")
+@click.pass_context
 def main(
+    context: click.Context,
     *,
     matrix: Path,
     output: Path,
@@ -127,6 +134,7 @@ def main(
         raise click.BadParameter(
             f"expected a name ending in .npy or .mtx; got {output.name}", param_hint="--output"
         )
+    require_use(context, "inside", "--gap", used=gap is not None)
     g = given_corrector(order, alphas)
     stored = _opened(matrix)
     if stored.ndim != 2 or stored.dtype.kind != "f":
@@ -134,24 +142,33 @@ def main(
             f"expected one matrix of real floating-point numbers; got {stored.dtype}, {stored.shape}",
             param_hint="MATRIX",
         )
-    plan = schedule(*_ends(gap), inside=_ends(inside)) if gap else None
-    with processes() as mesh:
+    ends = given_interval("--inside", inside)
+    plan = schedule(*given_interval("--gap", gap), inside=ends) if gap is not None else None
+    # The first process alone writes, and takes the output's place before the work is done.
+    place = whole_file(output) if os.environ.get("RANK", "0") == "0" else nullcontext()
+    with place as draft, processes() as mesh:
         local = int(os.environ["LOCAL_WORLD_SIZE"])
         require_memory(stored.nbytes, 2 * local + _HELD * local // mesh.size() + 1, stored.shape)
-        solution = iterate_spread(spread(stored, mesh), g, max_steps=max_steps, schedule=plan, mixed=mixed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotSpectralWarning)  # said below, once
+            solution = iterate_spread(
+                spread(stored, mesh), g, max_steps=max_steps, schedule=plan, mixed=mixed
+            )
+        dist.barrier()
+        if not solution.converged:
+            if draft:
+                click.echo(
+                    f"corrector: not converged, nothing written: {failure(solution, _ELSEWHERE)}", err=True
+                )
+            sys.exit(1)
         value: Any = solution.value
-        whole = value.full_tensor().cpu().numpy() if solution.converged else None
-        first = dist.get_rank() == 0
-    if whole is None:
-        if first:
-            click.echo(f"corrector: not converged, nothing written: {failure(solution)}", err=True)
-        sys.exit(1)
-    if first:
-        with whole_file(output) as draft:
+        whole = value.full_tensor().cpu().numpy()
+        if draft:
             write_matrix(draft, whole)
+    if draft:
         line = f"above the gap {gap}" if gap else "with real part above 0.5"
         click.echo(f"{success(solution, line)}\nwritten to {output}")
-        if doubt := warning(solution, line):
+        if doubt := warning(solution, line, _ELSEWHERE):
             click.echo(f"corrector: {doubt}", err=True)
 
 
@@ -166,15 +183,12 @@ def _opened(path: Path) -> np.ndarray[Any, Any]:
             return np.lib.format.open_memmap(path, mode="c")
         return read_matrix(path, 2 * int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     except (ValueError, EOFError) as error:
-        raise click.BadParameter(str(error), param_hint="MATRIX") from None
-
-
-def _ends(text: str) -> tuple[float, float]:
-    ends = text.split(",")
-    if len(ends) != 2:
-        raise click.BadParameter(f"expected two numbers, as in 0.45,0.55; got {text}")
-    low, high = (given_float("--gap", end) for end in ends)
-    return low, high
+        given = (
+            str(error)
+            if str(path) in str(error)
+            else f"expected a whole .npy file of numbers; {path}: {error}"
+        )
+        raise click.BadParameter(given, param_hint="MATRIX") from None
 
 
 if __name__ == "__main__":

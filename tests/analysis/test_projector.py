@@ -8,6 +8,7 @@ from analysis import Status, iterate, schedule, sides, spectral_gap, spectral_pr
 from corrector import Corrector, smoothstep
 from tests.problems import jordan, oblique, with_spectrum
 from tests.problems import spectral_projector as by_schur
+from tests.truth import spectral_distance
 
 U = 2.0**-53
 
@@ -142,13 +143,59 @@ def test_which_side_eigenvalues_are_on_is_proved_far_from_normal():
     assert sides.belongs(K, turned_round)[0] == [False]
 
 
+def hidden(n, c, value, seed, share):
+    """A matrix of dyadic entries with one eigenvalue, in one Jordan block that no zeros show."""
+    rng = np.random.default_rng(seed)
+    E = np.zeros((n, n))
+    E[n // 2 :, : n // 2] = rng.integers(-1, 2, (n - n // 2, n // 2)) * (
+        rng.random((n - n // 2, n // 2)) < share
+    )
+    return (np.eye(n) - E) @ (value * np.eye(n) + c * np.eye(n, k=1)) @ (np.eye(n) + E)
+
+
+@pytest.mark.parametrize("n", [6, 12, 20, 30])
+@pytest.mark.parametrize("c", [0.125, 0.25, 0.5])
+@pytest.mark.parametrize("value", [0.5 + 2.0**-5, 0.875])
+def test_defective_eigenvalues_are_not_seen_where_they_are_not(n, c, value):
+    """Computed ones lie as far off as u^(1/n): on the other side, or in the gap."""
+    for seed in range(3):
+        K = hidden(n, c, value, seed, 0.25)
+        assert sides.belongs(K[None], np.eye(n)[None])[0] != [False]
+        plan = schedule(0.5, value - 1e-2, (-0.25, 1.5))
+        assert iterate(K, schedule=plan).status != Status.CONTRADICTED
+
+
+@pytest.mark.parametrize("value", [0.5, 0.4999, 0.45])
+@pytest.mark.parametrize("m", [40, 100, 300])
+def test_an_eigenvalue_in_the_middle_of_the_gap_is_found(m, value):
+    rng = np.random.default_rng(m)
+    Q = np.linalg.qr(rng.standard_normal((m, m)))[0]
+    values = [value, *rng.uniform(0, 0.3, m // 2 - 1), *rng.uniform(0.7, 1, m - m // 2)]
+    K = Q @ (np.diag(values) + 1e-4 * np.triu(rng.standard_normal((m, m)), 1)) @ Q.T
+    assert iterate(K, schedule=schedule(0.35, 0.65)).status == Status.CONTRADICTED
+
+
+@given(st.integers(2, 10), st.floats(0, 4), st.integers(0, 99), st.booleans())
+def test_more_is_allowed_for_than_rounding_makes(m, power, seed, complex_numbers):
+    """|(K − ½I)(2P − I)| as computed and as it is, P from the iteration and P in ball arithmetic."""
+    rng = np.random.default_rng(seed)
+    P = oblique(m, int(rng.integers(1, m)), 10**power, seed)
+    noise = rng.standard_normal((m, m)) + (1j * rng.standard_normal((m, m)) if complex_numbers else 0)
+    K = P + 1e-2 * noise / np.linalg.norm(noise, 2) / 10**power
+    found = iterate(K).value
+    _, difference = spectral_distance(K, found)
+    made = np.linalg.norm((K - np.eye(m) / 2) @ (2 * difference), 2)
+    assert made <= sides.slack(K[None], found[None], 0.5)[0]
+
+
 def test_eigenvalues_that_rounding_may_move_across_are_on_no_side():
     A = np.array([[1e-3, 1.0], [0.0, 1e-3]])  # moved by 10⁻⁶ they may lie on the line
-    assert sides._all_to_the_right(A, 1e-9) is True
-    assert sides._all_to_the_right(A, 1e-5) is None
-    assert sides._all_to_the_right(-A, 1e-9) is False
-    assert sides._all_to_the_right(np.diag([1.0, -1.0]), 0.0) is not True  # the equation has no solution
-    assert sides._all_to_the_right(np.zeros((2, 2)), 0.0) is None
+    assert sides.all_to_the_right(A, 1e-9) is True
+    assert sides.all_to_the_right(A, 1e-5) is None
+    assert sides.all_to_the_right(-A, 1e-9) is False
+    assert sides.all_to_the_right(np.diag([1.0, -1.0]), 0.0) is not True  # the equation has no solution
+    assert sides.all_to_the_right(np.zeros((2, 2)), 0.0) is None
+    assert sides.all_to_the_right(np.diag([1e-20, 1.0]), 0.0) is None  # X = diag(5·10¹⁹, ½), to 16 digits
 
 
 def test_the_inner_product_in_which_a_projector_is_orthogonal_decides_alone(monkeypatch):

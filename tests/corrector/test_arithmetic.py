@@ -148,6 +148,11 @@ def test_symmetric_projectors_hardly_drift(m, n):
     assert drift(m, 1000, smoothstep(n)) <= 20
 
 
+@pytest.mark.parametrize(("m", "most"), [(8, 10), (64, 50)])
+def test_drift_grows_like_the_root_of_the_number_of_steps(m, most):
+    assert drift(m, 10_000) <= most
+
+
 def test_without_the_anticommutator_they_would(monkeypatch):
     monkeypatch.setattr("corrector.plan.is_hermitian", lambda _: np.array(False))
     with pytest.raises(AssertionError):
