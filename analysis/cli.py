@@ -28,7 +28,7 @@ _MOST_DRAWN = 8000
 
 _SETTLED = 1e-9
 
-_HELD = 14
+_HELD = 15
 """Matrices in memory at once, at most, K among them: as many as refining in mixed precision holds."""
 
 _relaxation = click.option(

@@ -111,8 +111,10 @@ def square(K: Any, name: str = "K") -> Any:
             K = rows if exact else np.array(K)
         except ValueError:  # NumPy's own message does not say which argument
             raise ValueError(f"`{name}` must be rows of one length; got rows of several") from None
-    if not array_api_compat.is_array_api_obj(K) or type(K).__name__ in _NO_PLAIN_ARRAYS:
-        raise TypeError(f"`{name}` must be a plain array or nested lists; got {type(K).__name__}")
+    if not array_api_compat.is_array_api_obj(K):
+        raise TypeError(f"`{name}` must be an array or nested lists; got {type(K).__name__}")
+    if type(K).__name__ in _NO_PLAIN_ARRAYS:
+        raise TypeError(f"`{name}` must be a plain array; got {type(K).__name__}")
     if K.ndim < 2 or K.shape[-1] != K.shape[-2]:
         raise ValueError(f"`{name}` must be square in its last two axes; got {tuple(K.shape)}")
     return floating(K)

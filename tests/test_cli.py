@@ -4,12 +4,16 @@ import gzip
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
 import scipy.io
+
+from analysis.outcome import failure, success, warning
+from corrector import smoothstep
 
 COMMAND = str(Path(sys.executable).with_name("corrector"))
 
@@ -163,6 +167,55 @@ def test_schedules(folder):
     assert result.returncode == 1
     assert "nothing written: contradicted: the bounds are wrong" in result.stderr
     assert not (folder / "Q.npy").exists()
+
+
+def test_what_is_held_in_memory_is_asked_for_first():
+    """The number that a file's size is multiplied by is above what any way of projecting holds."""
+    from analysis import certify, iterate, schedule, spectral_projector
+    from analysis.cli import _HELD
+    from tests.problems import oblique, with_spectrum
+
+    m = 400
+    rng = np.random.default_rng(0)
+    S = with_spectrum([*rng.uniform(0, 0.4, m // 2), *rng.uniform(0.6, 1, m // 2)])
+    K = oblique(m, m // 2, 5.0) + 1e-4 * rng.standard_normal((m, m))
+    far = rng.standard_normal((m, m))
+    plan = schedule(0.4, 0.6)
+    for name, work in {
+        "schedule": lambda: iterate(S, schedule=plan),
+        "mixed, schedule": lambda: iterate(S, schedule=plan, mixed=True),
+        "mixed": lambda: iterate(K, mixed=True),
+        "oblique": lambda: iterate(K, scale=True),
+        "sixth order": lambda: iterate(K, smoothstep(6)),
+        "spectral": lambda: spectral_projector(far, 0.0),
+        "certify": lambda: certify(K),
+    }.items():
+        work()
+        tracemalloc.start()
+        work()
+        peak = tracemalloc.get_traced_memory()[1] / S.nbytes
+        tracemalloc.stop()
+        assert peak + 1 <= _HELD, name
+
+
+def test_outcomes_are_told_apart():
+    from analysis import Status, iterate
+
+    assert len({status.meaning for status in Status}) == len(Status)
+    batch = iterate(np.stack([np.diag([0.1, 0.9]), 0.5 * np.eye(2), np.diag([0.9, 1.1])]))
+    text = failure(batch)
+    assert text.startswith("1 of 3 stalled: an eigenvalue sits at a fixed point other than 0 and 1")
+    assert text.endswith(f"({batch.products} products)")
+    with pytest.warns(UserWarning, match="1 of 2 limits"):
+        batch = iterate(np.stack([np.diag([0.1, 0.9]), np.diag([-0.5, 0.9])]))
+    left = batch.residuals[-1].max()
+    assert success(batch, "above 0.5").splitlines() == [
+        f"2 projectors of ranks 1 to 2, ‖P − P²‖ = {left:.2g} ({batch.products} products)",
+        "1 of 2 proved to belong to the eigenvalues above 0.5",
+    ]
+    assert warning(batch, "above 0.5") == (
+        "warning: idempotent, but 1 of 2 not that of the eigenvalues above 0.5: try --scale or --spectral"
+    )
 
 
 def test_matrices_of_any_spectrum_and_format(folder):

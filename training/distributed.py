@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _ELSEWHERE = "`corrector iterate` has other ways, in one process: --scale, --spectral, --gap auto"
 
-_HELD = 14
+_HELD = 15
 """Matrices of which a process holds its rows, at most; two more it holds whole."""
 
 

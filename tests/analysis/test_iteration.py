@@ -20,11 +20,12 @@ from analysis import (
     near_idempotents,
     schedule,
 )
-from analysis.iteration import residual_law
+from analysis.iteration import _Run, residual_law
+from analysis.scheduling import History
 from corrector import MCWEENY, Corrector, smoothstep
 from tests.problems import GOLDEN, jordan, members, oblique, smoothsteps, with_spectrum
 from tests.problems import spectral_projector as spectral_projector_by_vectors
-from tests.truth import spectral_distance
+from tests.truth import exact_residual, spectral_distance
 
 U = 2.0**-53
 
@@ -306,6 +307,15 @@ def test_where_rounding_hides_the_residual_nothing_is_claimed(name, mixed):
     solution = iterate(K, mixed=mixed and K.dtype == np.float64)
     assert solution.status == Status.WRONG_SIDE_RISK
     assert solution.spectral is None
+
+
+@pytest.mark.parametrize("complex_numbers", [False, True])
+@pytest.mark.parametrize("m", [2, 10, 30])
+def test_what_rounding_hides_of_a_residual_is_bounded(m, complex_numbers):
+    K = oblique(m, m // 2, 1e3, m) * (1 + 1j * complex_numbers)
+    hidden = _Run(K[None], MCWEENY, 1.0, 1, History())._hidden(K[None])[0]
+    error = np.linalg.norm(K - K @ K - exact_residual(K))
+    assert 0 < error <= hidden <= 1e4 * m * error
 
 
 @pytest.mark.parametrize("norm", [1e4, 1e5, 1e6])
