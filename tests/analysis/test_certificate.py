@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analysis import certificate, certify, idempotents, near_idempotents
+from analysis.arrays import norm_estimate
 from analysis.certificate import (
     _careful_residual,
     _definite,
@@ -284,7 +285,18 @@ def hermitian_or_not(m, seed, kind):
     return A + A.conj().T if "hermitian" in kind else A
 
 
+@pytest.mark.parametrize("kind", ["real", "complex", "real hermitian", "complex hermitian"])
+def test_norms_are_estimated_from_below_and_not_far(kind):
+    for m in range(1, 31):
+        for seed in (*range(20), 312):
+            A = hermitian_or_not(m, seed, kind)
+            assert 0.8 <= norm_estimate(A) / np.linalg.norm(A, 2) <= 1 + 1e-12
+    assert norm_estimate(1e200 * A) == pytest.approx(1e200 * norm_estimate(A), rel=1e-12)
+    assert norm_estimate(1e-200 * A) == pytest.approx(1e-200 * norm_estimate(A), rel=1e-12)
+
+
 @given(matrices)
+@example(hermitian_or_not(23, 312, "real hermitian"))
 def test_norms_are_bounded_and_hardly_more(A):
     norm = np.linalg.norm(A, 2)
     for bound in (_norm_by_parts(A, 0), _norm_by_parts(A, 0, loose=0), _norm_by_square(A, 0)):
