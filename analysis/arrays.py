@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from corrector.evaluation import Array
 
 
-_WAVES = (1.0, 1.7, 2.3, 2.9)
-"""Frequencies of the vectors that norms are estimated from."""
-
 _DTYPES = ("float32", "float64", "complex64", "complex128")
 _HALF = ("float16", "bfloat16")
 
@@ -143,27 +140,26 @@ def frobenius(K: Inexact[Array, "*batch m n"]) -> Float[np.ndarray, "*batch"]:
 
 
 def norm_estimate(K: Inexact[Array, "*batch m n"], rounds: int = 6) -> Float[np.ndarray, "*batch"]:
-    """Return an estimate from below of the spectral norms, on the host.
+    """Return estimates from below of the spectral norms, on the host: power steps on K*K.
 
-    A few power steps on K*K from four vectors at once, one of which is unlikely to miss the direction of
-    the largest singular value: of 30 000 random Hermitian matrices the worst estimate was 12 % too low.
+    Mostly within 10 %; of 30 000 random Hermitian matrices the worst was 35 % too low, where the one
+    vector that it starts from misses the direction of the largest singular value.
 
-    Cost: 2·rounds products with four vectors.
+    Cost: 2·rounds products with a vector.
     """
     xp = array_api_compat.array_namespace(K)
-    start = np.cos(np.outer(np.arange(1, K.shape[-1] + 1.0), _WAVES)) + 0.5
-    v = xp.asarray(start, dtype=xp.float64, device=array_api_compat.device(K))
+    start = np.cos(np.arange(1, K.shape[-1] + 1.0)) + 1.5
+    v = xp.asarray(start[:, None], dtype=xp.float64, device=array_api_compat.device(K))
     v = xp.astype(v, K.dtype) + xp.zeros_like(K[..., :1, :1])
-    size = xp.linalg.vector_norm(v, axis=-2)
+    size = xp.linalg.matrix_norm(v)
     for _ in range(rounds):
         v = v / _positive(xp.max(xp.abs(v), axis=-2, keepdims=True))
         image = K @ v
         top = _positive(xp.max(xp.abs(image), axis=-2, keepdims=True))  # squares of large numbers overflow
         image = image / top
-        growth = xp.linalg.vector_norm(image, axis=-2) / _positive(xp.linalg.vector_norm(v, axis=-2))
-        size = growth * top[..., 0, :]
+        size = xp.linalg.matrix_norm(image) / _positive(xp.linalg.matrix_norm(v)) * top[..., 0, 0]
         v = adjoint(K) @ image
-    return on_host(xp.max(size, axis=-1))
+    return on_host(size)
 
 
 def unit_roundoff(K: Inexact[Array, "..."]) -> float:

@@ -95,8 +95,8 @@ def certify(K: Inexact[Array, "m m"]) -> Certificate:
         ValueError: K is not one square matrix, is empty, or is not finite.
         TypeError: K does not hold floating-point numbers.
 
-    Cost: 2 products, or 3 where ‖K − K²‖ is near ¼ or so small that rounding would hide it; near ¼ up to
-    twelve Cholesky factorisations and one LDL*, each of a sixth of a product's operations.
+    Cost: 2 products, or 3 where ‖K − K²‖ is near ¼ or so small that rounding would hide it; near ¼ mostly
+    two to twelve Cholesky factorisations and one LDL*, each of a sixth of a product's operations.
 
     References: the law of the residual, ‖4E'‖ ≤ ‖4E‖², is that of `iteration.residual_law`; the
     closed form of the limit is that of the matrix sign function: Higham, *Functions of Matrices*,
@@ -281,7 +281,7 @@ def _norm_by_square(A: Array, error: float) -> float:
 def _guesses(A: Array) -> Iterator[float]:
     """Numbers that may be just above ‖A‖; below ¼, if it can be."""
     estimate = float(norm_estimate(A))
-    for factor in (1.02, 1.1, 1.3):
+    for factor in (1.02, 1.1, 1.3, 1.7):
         guess = factor * estimate
         yield guess if not estimate < 0.25 <= guess else (estimate + 0.25) / 2
 

@@ -211,7 +211,7 @@ def iterate(
             out of range; a schedule is to be scaled; a mixed iteration relaxed.
         TypeError: K does not hold floating-point numbers, or not those of double precision with `mixed`.
 
-    Cost: `g.products` matrix products a step and one more; 12 products with four vectors a step.  With a
+    Cost: `g.products` matrix products a step and one more; 12 products with a vector a step.  With a
     schedule its products and 1 to 3 to finish.  To put it to the test a product, a Cholesky
     factorisation and at times tens of products with vectors.
     Products of Hermitian matrices are computed to one half, but for those that the anticommutator form

@@ -290,7 +290,7 @@ def test_norms_are_estimated_from_below_and_not_far(kind):
     for m in range(1, 31):
         for seed in (*range(20), 312):
             A = hermitian_or_not(m, seed, kind)
-            assert 0.8 <= norm_estimate(A) / np.linalg.norm(A, 2) <= 1 + 1e-12
+            assert 0.6 <= norm_estimate(A) / np.linalg.norm(A, 2) <= 1 + 1e-12
     assert norm_estimate(1e200 * A) == pytest.approx(1e200 * norm_estimate(A), rel=1e-12)
     assert norm_estimate(1e-200 * A) == pytest.approx(1e-200 * norm_estimate(A), rel=1e-12)
 
@@ -302,7 +302,7 @@ def test_norms_are_bounded_and_hardly_more(A):
     for bound in (_norm_by_parts(A, 0), _norm_by_parts(A, 0, loose=0), _norm_by_square(A, 0)):
         assert bound >= norm * (1 - 1e-14)
     assert _norm_by_parts(A, 0, loose=0) <= 2.8 * norm
-    assert _norm_by_square(A, 0) <= 1.4 * norm
+    assert _norm_by_square(A, 0) <= 1.4 * norm  # 1.7/1.3 at most, and what rounding adds
     assert _norm_by_parts(A, norm) >= 2 * norm * (1 - 1e-14)
     assert _norm_by_square(A, norm) >= 2 * norm * (1 - 1e-14)
 
