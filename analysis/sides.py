@@ -46,7 +46,7 @@ _LYAPUNOV = 256
 """Up to this size Schur's form takes tenths of a second."""
 
 _ROUNDINGS = 1e3
-"""Roundings, u√m‖K‖‖2P − I‖² each, that P may have been through: iterations make some hundreds."""
+"""Roundings, u√m‖K‖κ² each, that P of small norm may have been through: iterations make some hundreds."""
 
 
 def turned(K: Inexact[Array, "batch m m"], P: Inexact[Array, "batch m m"], at: float) -> Array:
@@ -63,8 +63,12 @@ def turned(K: Inexact[Array, "batch m m"], P: Inexact[Array, "batch m m"], at: f
 def slack(
     K: Inexact[Array, "batch m m"], P: Inexact[Array, "batch m m"], at: float
 ) -> Float[np.ndarray, " batch"]:
-    """Return more than rounding makes of an eigenvalue of (K − μI)(2P − I)."""
-    sizes = (norm_estimate(K) + abs(at)) * np.maximum(norm_estimate(P), 1) ** 2
+    """Return more than rounding makes of an eigenvalue of (K − μI)(2P − I).
+
+    Steps leave up to some 10κ³u in P, κ its norm.
+    """
+    kappa = np.maximum(norm_estimate(P), 1)
+    sizes = (norm_estimate(K) + abs(at)) * kappa**2 * (1 + kappa / 50)
     return np.asarray(_ROUNDINGS * unit_roundoff(K) * np.sqrt(K.shape[-1]) * sizes)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from analysis import Status, iterate, schedule, sides, spectral_gap, spectral_projector
@@ -176,6 +176,7 @@ def test_an_eigenvalue_in_the_middle_of_the_gap_is_found(m, value):
 
 
 @given(st.integers(2, 10), st.floats(0, 4), st.integers(0, 99), st.booleans())
+@example(2, 4.0, 1, False)
 def test_more_is_allowed_for_than_rounding_makes(m, power, seed, complex_numbers):
     """|(K − ½I)(2P − I)| as computed and as it is, P from the iteration and P in ball arithmetic."""
     rng = np.random.default_rng(seed)
