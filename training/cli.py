@@ -111,6 +111,7 @@ def _device(name: str) -> str:
     try:
         torch.zeros(1, device=name).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
+        # torch's kinds, in turn: no such device or name, a build without CUDA, "meta" without data.
         reason = str(error).splitlines()[0]
         raise click.BadParameter(
             f"expected a device that torch can use; got {name} ({reason})", param_hint="--device"
