@@ -39,6 +39,8 @@ from .stability import TangentSpace as TangentSpace
 from .stability import frechet as frechet
 from .stability import stable_relaxations as stable_relaxations
 from .stability import tangent_space as tangent_space
+from .strategies import batches as batches
 from .strategies import idempotents as idempotents
+from .strategies import images as images
 from .strategies import near_idempotents as near_idempotents
 from .verification import assert_idempotent as assert_idempotent

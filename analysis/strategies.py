@@ -1,4 +1,4 @@
-"""Hypothesis strategies for idempotent and almost idempotent matrices.
+"""Hypothesis strategies for idempotent and almost idempotent matrices, batches and images.
 
 Every idempotent is unitarily similar to a direct sum of blocks [[1, cot θ], [0, 0]], ones and zeros
 (the CS form).  The strategies draw that form and then a rotation, so every projector of the given
@@ -8,65 +8,93 @@ then the rank, then the angles, and the rotation to none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, find, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
+from .csform import Arithmetic, beside, chain, graded, perturbed, projector, rounded
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jaxtyping import Inexact
+    from jaxtyping import Float, Shaped
     from numpy.typing import DTypeLike
 
-    Field = Literal["real", "complex"]
+    from .csform import Field
+
+    _Size = int | st.SearchStrategy[int]
+
+_SEEDS = st.integers(0, 2**32 - 1)
+_SHARES = st.floats(0, 1)
+_integers = cache(st.integers)
+_floats = cache(st.floats)
+_KINDS = ("zeros", "one", "normal", "uniform", "sparse", "large", "tiny", "alike")
+_SCENES = ("blank", "edges", "blobs", "natural", "noise", "checks", "saturated")
 
 
-@st.composite
 def idempotents(
-    draw: st.DrawFn,
     *,
-    n: int | st.SearchStrategy[int] | None = None,
+    n: _Size | None = None,
     rank: int | None = None,
     obliquity: float = 10.0,
     dtype: DTypeLike | None = None,
     field: Field = "real",
-) -> Inexact[np.ndarray, "n n"]:
+) -> st.SearchStrategy[Shaped[np.ndarray, "n n"]]:
     """Return a strategy for matrices P with P² = P, rounded to their dtype.
 
     Args:
         n: the size, or a strategy for it; 1 to 8 when None.
         rank: the rank, 0 to n; any when None.
         obliquity: the greatest spectral norm, at least 1; 1 draws orthogonal projectors only.
-        dtype: the floating-point type; float64, or complex128 for the complex field, when None.
-        field: "real" or "complex".
+        dtype: the floating-point type; float64 or complex128, as the field asks, when None.
+        field: "real"; "complex"; or "rational" for exactly idempotent arrays of Fractions, for exact
+            tests of the same laws.
 
     Raises:
         ValueError: a bound is out of range (`hypothesis.errors.InvalidArgument` is not raised).
 
+    Cost: at most four draws of hypothesis and an n×n QR factorisation; a rational one takes up to n
+    reflections of n² Fractions.
+
     >>> from hypothesis import find
     >>> find(idempotents(rank=1), lambda P: True)
     array([[1.]])
+    >>> find(idempotents(n=2, rank=1, field="rational"), lambda P: True).tolist()
+    [[Fraction(1, 1), Fraction(0, 1)], [Fraction(0, 1), Fraction(0, 1)]]
     """
-    P, _ = _draw_projector(draw, n, rank, obliquity, field)
-    return P.astype(_dtype(dtype, field))
+    sizes = _checked(n, rank, obliquity, field, dtype)
+    return _idempotents(sizes, rank, obliquity, dtype, field)
 
 
 @st.composite
-def near_idempotents(
+def _idempotents(
     draw: st.DrawFn,
+    n: _Size,
+    rank: int | None,
+    obliquity: float,
+    dtype: DTypeLike | None,
+    field: Field,
+) -> Any:
+    P, _ = _projector(draw, n, rank, obliquity, field)
+    return rounded(P, dtype)
+
+
+def near_idempotents(
     *,
-    n: int | st.SearchStrategy[int] | None = None,
+    n: _Size | None = None,
     rank: int | None = None,
     obliquity: float = 3.0,
     order: int = 1,
     size: float = 1e-3,
     jordan: bool = False,
+    violating: bool = False,
     dtype: DTypeLike | None = None,
     field: Field = "real",
-) -> Inexact[np.ndarray, "n n"]:
+) -> st.SearchStrategy[Shaped[np.ndarray, "n n"]]:
     """Return a strategy for matrices K = P + D that meet the premise of a corrector of order n.
 
     With `jordan` every word in P and D that holds more than `order` letters D is zero (but for
@@ -74,25 +102,198 @@ def near_idempotents(
     a corrector of that order ends at an idempotent, although D itself is as large as `size`.
     Without it D is any matrix so small that a word with k letters D has norm at most size^k.
 
+    With `violating` no P and D with K = P + D meet that premise.  With words of more than n letters
+    D zero, (K² − K)^{n+1} = (PD + DP + D² − D)^{n+1} is zero: drawn is a K with a Jordan block of
+    size n + 2 at 0 or 1.  With words of k letters at most size^k it has norm at most
+    (3s + s²)^{n+1}, s the size: drawn is a K with an eigenvalue λ of |λ² − λ| > 3s + s².
+
     Args:
-        n, rank, obliquity, dtype, field: as for `idempotents`.
+        n, rank, obliquity, dtype, field: as for `idempotents`; n and rank leave room for what
+            violates, 1 or order + 2 rows of it.  With `jordan` projectors within a grade are
+            orthogonal, and `obliquity` means nothing.
         order: the near-idempotency order, at least 1.
         size: the norm of D with `jordan`, and else the bound on words as above; positive.
         jordan: draw perturbations whose long words vanish exactly; K is then defective in general.
+        violating: draw matrices that break the premise instead, for whatever P and D.
+
+    Raises:
+        ValueError: a bound is out of range, or n and rank leave no room for the violation.
 
     References: Jensen and Vicary, definition 1, with words XDYDZ in place of powers of D: powers
     alone do not suffice, as K = [[1, 1], [1, 0]] shows.
+
+    >>> from hypothesis import find
+    >>> find(near_idempotents(jordan=True, size=2, violating=True), lambda K: True)
+    array([[0., 2., 0.],
+           [0., 0., 2.],
+           [0., 0., 0.]])
     """
-    if order < 1 or not size > 0:
+    if order < 1 or not 0 < size < np.inf:
         raise ValueError(f"expected order >= 1 and size > 0; got order={order}, size={size}")
+    sizes = _checked(n, rank, obliquity, field, dtype)
+    if violating:
+        length = order + 2 if jordan else 1
+        sizes = sizes if n is not None else st.integers(max(rank or 0, length), max(rank or 0, length) + 7)
+        return _violating(sizes, rank, obliquity, order, size, length, dtype, field)
+    return _near_idempotents(sizes, rank, obliquity, order, size, jordan, dtype, field)
+
+
+@st.composite
+def _near_idempotents(
+    draw: st.DrawFn,
+    n: _Size,
+    rank: int | None,
+    obliquity: float,
+    order: int,
+    size: float,
+    jordan: bool,  # noqa: FBT001 - st.composite passes what it was given on
+    dtype: DTypeLike | None,
+    field: Field,
+) -> Any:
+    return rounded(_premised(draw, n, rank, obliquity, order, size, jordan, field)[0], dtype)
+
+
+@st.composite
+def _violating(
+    draw: st.DrawFn,
+    n: _Size,
+    rank: int | None,
+    obliquity: float,
+    order: int,
+    size: float,
+    length: int,
+    dtype: DTypeLike | None,
+    field: Field,
+) -> Any:
+    n = _drawn(draw, n)
+    values = [v for v in (0, 1) if rank is None or 0 <= rank - v * length <= n - length]
+    if n < length or not values:
+        raise ValueError(
+            f"expected a size and a rank with room for {length} rows that violate; got {n}, {rank}"
+        )
+    value = values[draw(_integers(0, len(values) - 1))]
+    left = None if rank is None else rank - value * length
+    jordan = length > 1
+    rest, numbers = _premised(draw, n - length, left, obliquity, order, size, jordan, field)
     if jordan:
-        return _graded(draw, n, rank, obliquity, order, size, dtype, field)
-    P, rng = _draw_projector(draw, n, rank, obliquity, field)
-    D = _gaussian(rng, P.shape[0], field)
-    kappa = max(float(np.linalg.norm(P, 2)), 1.0)
-    D *= draw(st.floats(0, 1)) * size / kappa**2 / max(float(np.linalg.norm(D, 2)), 1e-300)
-    K: Inexact[np.ndarray, "n n"] = P + D
-    return K.astype(_dtype(dtype, field))
+        block = chain(numbers, value, length, size)
+    else:
+        outside = draw(_floats(3, 30)) * size  # δ(1 + δ) > 3s + s² from δ = 3s on
+        block = numbers.identity(1) * numbers.number(1 + outside if value else -outside)
+    return rounded(beside(numbers, block, rest), dtype)
+
+
+def batches(
+    shape: int | tuple[int, ...],
+    *,
+    size: _Size | None = None,
+    dtype: DTypeLike = "float32",
+    scale: float = 1.0,
+) -> st.SearchStrategy[Float[np.ndarray, "batch *sample"]]:
+    """Return a strategy for inputs of a network: `size` samples of this shape.
+
+    Zeros, a single one, normal, uniform, sparse, large (100 times), tiny, and samples that are
+    nearly alike; shrinks towards one sample of zeros.  For torch: `.map(torch.from_numpy)`;
+    `assert_idempotent` does that by itself for a module.
+
+    Args:
+        shape: of one sample.
+        size: how many, or a strategy for it; 1 to 8 when None.
+        dtype: the floating-point type.
+        scale: the standard deviation of ordinary samples; positive.
+
+    Raises:
+        ValueError: the scale or a length is out of range.
+
+    >>> from hypothesis import find
+    >>> find(batches(3), lambda x: x.any())
+    array([[1., 0., 0.]], dtype=float32)
+    """
+    shape = _shape(shape)
+    if not 0 < scale < np.inf:
+        raise ValueError(f"`scale` must be positive; got {scale}")
+    return _batches(shape, _counts(size), np.dtype(dtype), scale)
+
+
+@st.composite
+def _batches(draw: st.DrawFn, shape: tuple[int, ...], size: _Size, dtype: Any, scale: float) -> Any:
+    full = (_drawn(draw, size), *shape)
+    kind = draw(st.sampled_from(_KINDS))
+    x = np.zeros(full)
+    if kind == "one":
+        x.flat[0] = scale
+    elif kind != "zeros":
+        rng = np.random.default_rng(draw(_SEEDS))
+        x = scale * rng.standard_normal(full)
+        if kind == "uniform":
+            x = scale * rng.uniform(-1, 1, full)
+        elif kind == "sparse":
+            x *= rng.random(full) < 0.1
+        elif kind == "alike":
+            x = x[:1] + 1e-3 * x
+        x *= {"large": 100, "tiny": 1e-4}.get(kind, 1)
+    return x.astype(dtype)
+
+
+def images(
+    shape: tuple[int, int, int] = (1, 28, 28),
+    *,
+    size: _Size | None = None,
+    dtype: DTypeLike = "float32",
+    low: float = 0.0,
+    high: float = 1.0,
+) -> st.SearchStrategy[Float[np.ndarray, "batch channels height width"]]:
+    """Return a strategy for batches of pictures with values from `low` to `high`.
+
+    Blank, an edge, blobs, random pictures with the 1/f spectrum of natural ones, white noise, a
+    chequerboard, and saturated ones of which every pixel is `low` or `high`; shrinks towards one
+    picture that is `low` everywhere.
+
+    Args:
+        shape: (channels, height, width).
+        size, dtype: as for `batches`.
+        low, high: the range of a pixel, low < high; uint8 with 0 and 255 gives those of files.
+
+    Raises:
+        ValueError: a range or a length is impossible.
+
+    References: D. J. Field, Relations between the statistics of natural images and the response
+    properties of cortical cells, J. Opt. Soc. Am. A 4 (1987): amplitudes fall as 1/f.
+
+    >>> from hypothesis import find
+    >>> find(images((1, 2, 2)), lambda x: x.any()).shape
+    (1, 1, 2, 2)
+    """
+    full = _shape(shape)
+    if len(full) != 3 or not -np.inf < low < high < np.inf:
+        raise ValueError(
+            f"expected a shape (channels, height, width) and low < high; got {full}, {low}, {high}"
+        )
+    return _images(full, _counts(size), np.dtype(dtype), low, high)
+
+
+@st.composite
+def _images(draw: st.DrawFn, shape: tuple[int, ...], size: _Size, dtype: Any, low: float, high: float) -> Any:
+    full = (_drawn(draw, size), *shape)
+    scene = draw(st.sampled_from(_SCENES))
+    x = np.zeros(full)
+    if scene == "edges":
+        x[..., draw(_integers(0, shape[2] - 1)) :] = 1
+        x[..., 0] = 0
+    elif scene == "checks":
+        x += np.indices(shape[1:]).sum(0) % 2
+    elif scene != "blank":
+        rng = np.random.default_rng(draw(_SEEDS))
+        x = rng.random(full)
+        if scene in ("blobs", "natural"):
+            rows, columns = np.fft.fftfreq(shape[1])[:, None], np.fft.rfftfreq(shape[2])
+            frequency = np.maximum(np.hypot(rows, columns), 1 / max(shape[1:]))
+            x = np.fft.irfft2(np.fft.rfft2(x - 0.5) / frequency, s=shape[1:])
+            x -= x.min(axis=(-2, -1), keepdims=True)
+            x /= np.maximum(x.max(axis=(-2, -1), keepdims=True), 1e-12)
+        if scene in ("blobs", "saturated"):
+            x = np.round(x)
+    return (low + (high - low) * x).astype(dtype)
 
 
 def falsify(
@@ -123,80 +324,83 @@ def falsify(
     return smallest, law(smallest) or reports["last"]
 
 
-def _draw_projector(
+def _projector(
     draw: st.DrawFn,
-    n: int | st.SearchStrategy[int] | None,
+    n: _Size,
     rank: int | None,
     obliquity: float,
     field: Field,
-) -> tuple[Inexact[np.ndarray, "n n"], np.random.Generator]:
-    size = _draw_size(draw, n, rank)
-    _check(size, rank, obliquity, field)
-    r = draw(st.integers(0, size)) if rank is None else rank
-    oblique = draw(st.integers(0, min(r, size - r))) if obliquity > 1 else 0
-    norms = [draw(st.floats(1, obliquity)) for _ in range(oblique)]
-    core = np.zeros((size, size))
-    core[np.arange(r), np.arange(r)] = 1
-    core[np.arange(oblique), r + np.arange(oblique)] = np.sqrt(np.square(norms) - 1)
-    rng = np.random.default_rng(seed := draw(st.integers(0, 2**32 - 1)))
-    Q = np.eye(size) if seed == 0 else np.linalg.qr(_gaussian(rng, size, field))[0]
-    return Q @ core @ Q.conj().T, rng
+) -> tuple[Any, Arithmetic]:
+    n = _drawn(draw, n)
+    if rank is not None and rank > n:
+        raise ValueError(f"`rank` must lie between 0 and n = {n}; got {rank}")
+    r = draw(_integers(0, n)) if rank is None else rank
+    most = min(r, n - r) if obliquity > 1 else 0
+    oblique = draw(_integers(0, most)) if most else 0
+    norms = [draw(_floats(1, obliquity)) for _ in range(min(oblique, 2))]
+    numbers = Arithmetic(field, draw(_SEEDS))
+    if oblique > 2:
+        norms += numbers.rng.uniform(1, max(norms), oblique - 2).tolist()
+    return projector(numbers, n, r, norms), numbers
 
 
-def _graded(
+def _premised(
     draw: st.DrawFn,
-    n: int | st.SearchStrategy[int] | None,
+    n: _Size,
     rank: int | None,
     obliquity: float,
     order: int,
     size: float,
-    dtype: DTypeLike | None,
+    jordan: bool,  # noqa: FBT001 - private
     field: Field,
-) -> Inexact[np.ndarray, "n n"]:
-    """K = Q(P + D)Q* with P block diagonal and D strictly block upper triangular, order + 1 blocks."""
-    m = _draw_size(draw, n, rank)
-    _check(m, rank, obliquity, field)
-    r = draw(st.integers(0, m)) if rank is None else rank
-    cuts = sorted(draw(st.lists(st.integers(0, m), min_size=order, max_size=order)))
-    grade = np.searchsorted(cuts, np.arange(m), side="right")
-    rng = np.random.default_rng(seed := draw(st.integers(0, 2**32 - 1)))
-    # Ones in any r places of the diagonal: blocks of P are orthogonal projectors, each turned alone.
-    P = np.diag((rng.permutation(m) < r if seed else np.arange(m) < r).astype(float))
-    D = np.where(grade[:, None] < grade[None, :], _gaussian(rng, m, field), 0)
-    norm = float(np.linalg.norm(D, 2)) if m else 0.0
-    D *= size / norm if norm else 0.0
-    turn = np.eye(m, dtype=D.dtype)
-    for level in range(order + 1) if seed else ():
-        rows = np.flatnonzero(grade == level)
-        if rows.size:
-            turn[np.ix_(rows, rows)] = np.linalg.qr(_gaussian(rng, rows.size, field))[0]
-    Q = np.eye(m) if seed == 0 else np.linalg.qr(_gaussian(rng, m, field))[0]
-    K: Inexact[np.ndarray, "n n"] = Q @ (turn @ P @ turn.conj().T + D) @ Q.conj().T
-    return K.astype(_dtype(dtype, field))
+) -> tuple[Any, Arithmetic]:
+    """K = P + D that meets the premise."""
+    if not jordan:
+        P, numbers = _projector(draw, n, rank, obliquity, field)
+        return perturbed(numbers, P, size * draw(_SHARES)), numbers
+    n = _drawn(draw, n)
+    r = draw(_integers(0, n)) if rank is None else rank
+    cuts = sorted(draw(_integers(0, n)) for _ in range(order))
+    numbers = Arithmetic(field, draw(_SEEDS))
+    return graded(numbers, np.searchsorted(cuts, np.arange(n), side="right").tolist(), r, size), numbers
 
 
-def _draw_size(draw: st.DrawFn, n: int | st.SearchStrategy[int] | None, rank: int | None) -> int:
-    if n is None:
-        least = max(rank or 0, 1)
-        return draw(st.integers(least, max(8, least)))
-    return n if isinstance(n, int) else draw(n)
-
-
-def _check(n: int, rank: int | None, obliquity: float, field: str) -> None:
-    if n < 1:
+def _checked(
+    n: _Size | None,
+    rank: int | None,
+    obliquity: float,
+    field: str,
+    dtype: DTypeLike | None,
+) -> _Size:
+    """The size, or the strategy for it."""
+    if isinstance(n, int) and n < 1:
         raise ValueError(f"`n` must be at least 1; got {n}")
-    if rank is not None and not 0 <= rank <= n:
+    if rank is not None and (rank < 0 or (isinstance(n, int) and rank > n)):
         raise ValueError(f"`rank` must lie between 0 and n = {n}; got {rank}")
     if not 1 <= obliquity < np.inf:
         raise ValueError(f"`obliquity` must be a norm of at least 1; got {obliquity}")
-    if field not in ("real", "complex"):
-        raise ValueError(f"`field` must be 'real' or 'complex'; got {field!r}")
+    if field not in ("real", "complex", "rational"):
+        raise ValueError(f"`field` must be 'real', 'complex' or 'rational'; got {field!r}")
+    if dtype is not None and np.dtype(dtype).kind not in {"real": "fc", "complex": "c"}.get(field, ""):
+        raise ValueError(f"`dtype` must be one for {field} numbers; got {np.dtype(dtype)}")
+    if n is None:
+        least = max(rank or 0, 1)
+        return _integers(least, max(8, least))
+    return n
 
 
-def _gaussian(rng: np.random.Generator, n: int, field: Field) -> Inexact[np.ndarray, "n n"]:
-    real = rng.standard_normal((n, n))
-    return real if field == "real" else real + 1j * rng.standard_normal((n, n))
+def _drawn(draw: st.DrawFn, size: _Size) -> int:
+    return size if isinstance(size, int) else draw(size)
 
 
-def _dtype(dtype: DTypeLike | None, field: Field) -> np.dtype[Any]:
-    return np.dtype(dtype or ("float64" if field == "real" else "complex128"))
+def _counts(size: _Size | None) -> _Size:
+    if isinstance(size, int) and size < 1:
+        raise ValueError(f"`size` must be at least 1; got {size}")
+    return _integers(1, 8) if size is None else size
+
+
+def _shape(shape: int | tuple[int, ...]) -> tuple[int, ...]:
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if any(length < 1 for length in shape):
+        raise ValueError(f"`shape` must hold lengths of at least 1; got {shape}")
+    return shape

@@ -1,9 +1,12 @@
+from fractions import Fraction
+from functools import reduce
+
 import numpy as np
 import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from analysis import idempotents, near_idempotents
+from analysis import batches, idempotents, images, near_idempotents
 from corrector import smoothstep
 
 U = 2.0**-53
@@ -89,7 +92,10 @@ BAD = [
     ({"n": 2, "rank": -1}, "between 0 and n = 2; got -1"),
     ({"obliquity": 0.5}, "`obliquity` must be a norm of at least 1"),
     ({"obliquity": float("nan")}, "`obliquity` must be a norm of at least 1"),
-    ({"field": "rational"}, "`field` must be 'real' or 'complex'"),
+    ({"field": "quaternion"}, "`field` must be 'real', 'complex' or 'rational'; got 'quaternion'"),
+    ({"dtype": int}, "`dtype` must be one for real numbers; got int64"),
+    ({"dtype": "float32", "field": "complex"}, "`dtype` must be one for complex numbers; got float32"),
+    ({"dtype": "float64", "field": "rational"}, "`dtype` must be one for rational numbers; got float64"),
 ]
 
 
@@ -104,3 +110,93 @@ def test_mistakes_are_named(strategy, arguments, words):
 def test_mistakes_about_perturbations_are_named(arguments):
     with pytest.raises(ValueError, match="expected order >= 1 and size > 0"):
         find(near_idempotents(**arguments), lambda _: True)
+
+
+@given(idempotents(field="rational"))
+def test_rational_twins_are_exactly_idempotent(P):
+    assert all(type(entry) is Fraction for entry in P.flat)
+    assert ((P @ P) == P).all()
+    assert 0 <= P.trace() <= len(P)
+    assert np.linalg.norm(P.astype(float), 2) <= 10 * (1 + 1e-9)
+
+
+def test_rational_twins_are_oblique_and_turned_too():
+    quiet = settings(max_examples=2000, database=None)
+    P = find(
+        idempotents(n=4, field="rational"), lambda P: (P != 0).all() and (P != P.T).any(), settings=quiet
+    )
+    assert (P @ P == P).all()
+
+
+@given(st.integers(1, 3), st.floats(0.01, 5), st.sampled_from(["real", "complex", "rational"]), st.data())
+def test_matrices_that_violate_have_a_residual_no_premise_allows(order, size, field, data):
+    """(K² − K)^{n+1} = 0 where words vanish: its corner on the block is that of a chain of n + 2."""
+    K = data.draw(near_idempotents(order=order, size=size, jordan=True, violating=True, field=field))
+    power = reduce(np.matmul, [K @ K - K] * (order + 1))
+    assert np.linalg.norm(power.astype(complex), 2) >= 0.9 * size ** (order + 1)
+
+
+@given(st.integers(1, 3), st.floats(1e-6, 0.5), st.data())
+def test_matrices_too_far_off_have_an_eigenvalue_no_premise_allows(order, size, data):
+    K = data.draw(near_idempotents(order=order, size=size, violating=True))
+    values = np.linalg.eigvals(K)
+    assert np.abs(values**2 - values).max() > (3 * size + size**2) * (1 - 1e-6)
+    power = np.linalg.matrix_power(K @ K - K, order + 1)
+    assert np.linalg.norm(power, 2) > (3 * size + size**2) ** (order + 1) * (1 - 1e-6)
+
+
+@given(st.integers(1, 3), st.data())
+def test_exact_perturbations_meet_the_premise_exactly(order, data):
+    K = data.draw(near_idempotents(order=order, size=2.0, jordan=True, field="rational"))
+    assert not reduce(np.matmul, [K @ K - K] * (order + 1)).any()
+    g = smoothstep(order).at_matrix(K)
+    assert (g @ g == g).all()
+
+
+def test_the_rank_asked_for_leaves_room_for_the_violation():
+    K = find(near_idempotents(n=5, rank=1, jordan=True, violating=True), lambda _: True)
+    assert round(np.trace(K)) == 1
+    with pytest.raises(ValueError, match="room for 3 rows that violate; got 3, 1"):
+        find(near_idempotents(n=3, rank=1, jordan=True, violating=True), lambda _: True)
+
+
+@given(st.sampled_from(["float16", "float32", "float64"]), st.data())
+def test_batches_are_of_their_shape_and_dtype(dtype, data):
+    x = data.draw(batches((2, 3), dtype=dtype))
+    assert x.dtype == dtype
+    assert x.shape[1:] == (2, 3)
+    assert 1 <= len(x) <= 8
+    assert np.isfinite(x).all()
+
+
+@given(images((3, 6, 5), size=2, low=-1, high=1))
+def test_images_keep_to_their_range(x):
+    assert x.shape == (2, 3, 6, 5)
+    assert x.min() >= -1
+    assert x.max() <= 1
+
+
+def test_every_kind_of_input_is_drawn():
+    quiet = settings(max_examples=500, database=None)
+    find(batches(4), lambda x: np.abs(x).max() > 50, settings=quiet)
+    find(batches(4, size=3), lambda x: 0 < np.ptp(x, axis=0).max() < 0.02 < np.abs(x).max(), settings=quiet)
+    find(images((1, 8, 8)), lambda x: set(np.unique(x)) == {0, 1} and x[0, 0, 0, 0] == 1, settings=quiet)
+    natural = find(images((1, 16, 16), size=1), lambda x: len(np.unique(x)) == 256, settings=quiet)
+    assert natural.shape == (1, 1, 16, 16)
+    np.testing.assert_array_equal(find(batches(2), lambda _: True), [[0, 0]])
+    np.testing.assert_array_equal(find(images((1, 2, 2)), lambda _: True), np.zeros((1, 1, 2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "words"),
+    [
+        (lambda: batches(0), "lengths of at least 1"),
+        (lambda: batches(2, size=0), "`size` must be at least 1"),
+        (lambda: batches(2, scale=-1), "`scale` must be positive"),
+        (lambda: images((28, 28)), r"a shape \(channels, height, width\)"),
+        (lambda: images(low=1, high=0), "low < high"),
+    ],
+)
+def test_mistakes_about_inputs_are_named(strategy, words):
+    with pytest.raises(ValueError, match=words):
+        strategy()
