@@ -43,4 +43,5 @@ from .strategies import batches as batches
 from .strategies import idempotents as idempotents
 from .strategies import images as images
 from .strategies import near_idempotents as near_idempotents
+from .verification import IdempotencyError as IdempotencyError
 from .verification import assert_idempotent as assert_idempotent

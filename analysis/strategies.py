@@ -9,12 +9,12 @@ then the rank, then the angles, and the rotation to none.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, find, settings
 from hypothesis import strategies as st
-from hypothesis.errors import NoSuchExample
+from hypothesis.errors import FlakyFailure, NoSuchExample
 
 from .csform import Arithmetic, beside, chain, graded, perturbed, projector, rounded
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     _Size = int | st.SearchStrategy[int]
 
+_Report = TypeVar("_Report")
 _SEEDS = st.integers(0, 2**32 - 1)
 _SHARES = st.floats(0, 1)
 _integers = cache(st.integers)
@@ -297,15 +298,18 @@ def _images(draw: st.DrawFn, shape: tuple[int, ...], size: _Size, dtype: Any, lo
 
 
 def falsify(
-    law: Callable[[Any], str | None], inputs: st.SearchStrategy[Any], max_examples: int = 200
-) -> tuple[Any, str] | None:
-    """Return the simplest input hypothesis finds for which `law` reports a violation, or None."""
-    reports: dict[str, str] = {}
+    law: Callable[[Any], _Report | None], inputs: st.SearchStrategy[Any], max_examples: int = 200
+) -> _Report | None:
+    """Return what `law` reports at the simplest input hypothesis finds that breaks it, or None.
+
+    The same on every run.  A breach that does not show again at that input is reported as it was seen.
+    """
+    seen: list[_Report] = []
 
     def violated(x: Any) -> bool:
         report = law(x)
         if report is not None:
-            reports["last"] = report
+            seen.append(report)
         return report is not None
 
     quiet = settings(
@@ -319,9 +323,9 @@ def falsify(
     )
     try:
         smallest = find(inputs, violated, settings=quiet)
-    except NoSuchExample:
-        return None
-    return smallest, law(smallest) or reports["last"]
+    except (NoSuchExample, FlakyFailure):
+        return seen[-1] if seen else None
+    return law(smallest) or seen[-1]
 
 
 def _projector(

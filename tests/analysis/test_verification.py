@@ -32,13 +32,13 @@ def test_true_projectors_pass(P):
 def test_faults_of_any_size_above_rounding_are_found(P, size, scaled):
     if not P.any():
         return
-    with pytest.raises(AssertionError, match="K² = K is broken"):
+    with pytest.raises(AssertionError, match="expected K² = K"):
         assert_idempotent(P * (1 + size) if scaled else P + size * np.linalg.norm(P, 2) ** 2 * np.eye(len(P)))
 
 
 @given(idempotents(n=st.integers(2, 6), obliquity=1), st.floats(1e-13, 1e-12))
 def test_orthogonal_projectors_may_be_off_by_no_more_than_rounding(P, size):
-    with pytest.raises(AssertionError, match="K² = K is broken"):
+    with pytest.raises(AssertionError, match="expected K² = K"):
         assert_idempotent(P + size * np.eye(len(P)))
 
 
@@ -133,15 +133,15 @@ class Buffered:
 @pytest.mark.parametrize(
     ("f", "inputs", "law"),
     [
-        (lambda x: x + 1, [1], r"f\(f\(x\)\) = f\(x\) is broken"),
-        (lambda s: s[1:], st.text(), r"f\(f\(x\)\) = f\(x\) is broken"),
+        (lambda x: x + 1, [1], r"expected f\(f\(x\)\) = f\(x\)"),
+        (lambda s: s[1:], st.text(), r"expected f\(f\(x\)\) = f\(x\)"),
         (lambda x: x * 0.999, vectors, "mathematics"),
         (in_place, [np.zeros(2)], "leaves its input alone"),
         (halving_in_place, [np.ones(2)], "leaves its input alone"),
         (halving_in_place, [torch.ones(2)], "leaves its input alone"),
         (lambda x: random.random(), [0.0], "two calls differ"),
         (Remembering(), [np.ones(2)], "two calls differ"),
-        (Buffered(), [np.ones(2)], r"f\(f\(x\)\) = f\(x\) is broken"),
+        (Buffered(), [np.ones(2)], r"expected f\(f\(x\)\) = f\(x\)"),
         (nn.Dropout(), [torch.ones(50)], "two calls differ"),
         (lambda x: x[:-1], [np.ones(3)], "has the kind"),
         (
@@ -162,7 +162,7 @@ def test_counterexamples_are_shrunk():
     def clipped_too_late(x):
         return np.where(x > 2, x - 1, x)
 
-    with pytest.raises(AssertionError, match=r"reproduce with x = array\(\[(3|4)\.?\d*\]\)"):
+    with pytest.raises(AssertionError, match=r"reproduce with x = np.array\(\[(3|4)\.?\d*\]\)"):
         assert_idempotent(clipped_too_late, arrays(np.float64, st.integers(1, 5), elements=st.floats(-9, 9)))
 
 
@@ -172,7 +172,7 @@ def test_counterexamples_are_shrunk():
         (abs, None, ValueError, "`inputs` must be given"),
         (abs, [], ValueError, "at least one input; got none"),
         (np.eye(2), [1], TypeError, "must be a function to take inputs; got ndarray"),
-        (np.eye(2), None, ValueError, "`tolerance` must be at least 0; got -1"),
+        (np.eye(2), None, ValueError, "`tolerance` must be a number of at least 0; got -1"),
         (3.0, None, TypeError, "array or nested lists; got float"),
         (np.ones((2, 3)), None, ValueError, "square"),
         (np.array([[np.nan]]), None, ValueError, "finite"),
