@@ -1,3 +1,5 @@
+from .auditing import Audit as Audit
+from .auditing import audit as audit
 from .basin import Basins as Basins
 from .basin import basins as basins
 from .blocks import Blocks as Blocks

@@ -26,7 +26,7 @@ class Framework(Protocol):
     """A library of differentiable networks."""
 
     def tensor(
-        self, x: Inexact[ndarray, "*shape"], subject: Any, dtype: str | None, device: str | None
+        self, x: Inexact[ndarray, "*shape"] | Array, subject: Any, dtype: str | None, device: str | None
     ) -> Array:
         """X as a tensor, of the dtype and on the device named, or else of the subject's parameters."""
         ...

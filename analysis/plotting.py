@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from .auditing import Audit
     from .basin import Labelled
     from .diagram import StabilityDiagram
 
@@ -211,3 +212,96 @@ def signed_image(
     )
     bar = ax.figure.colorbar(shown, ax=ax, extend="both")
     bar.set_label(label)
+
+
+def draw_audit(audit: Audit) -> Figure:
+    """Draw the distribution of the errors, the drift under more applications, and what the outputs keep."""
+    with styled():
+        figure = new_figure(11, 3.5)
+        errors, drift, kept = figure.subplots(1, 3)
+        _draw_errors(errors, audit)
+        _draw_drift(drift, audit)
+        _draw_spectra(kept, audit)
+    return figure
+
+
+def draw_worst(audit: Audit, picture: tuple[int, int] | None = None) -> Figure | None:
+    """Draw the worst input found and what f makes of it; None where inputs are no pictures."""
+    if isinstance(audit.search, str) or (shape := _picture_shape(audit.shape, picture)) is None:
+        return None
+    found = audit.search
+    names = ("input", "worst input near it", "f(x)", "f(f(x))", "f(f(x)) − f(x)")
+    panels = (found.origin, found.x, found.y, found.z, found.z - found.y)
+    low, high = (float(bound(np.stack(panels[:4]))) for bound in (np.min, np.max))
+    with styled():
+        figure = new_figure(2.1 * len(panels), 2.4)
+        for ax, name, panel in zip(figure.subplots(1, len(panels)), names, panels, strict=True):
+            image = np.moveaxis(np.reshape(panel, shape), 0, -1)
+            if panel is panels[-1]:
+                most = float(np.abs(image).max()) or 1.0
+                ax.imshow(image.mean(-1), cmap="PuOr", vmin=-most, vmax=most)
+                name = f"{name}, ±{most:.2g}"
+            elif shape[0] == 1:
+                ax.imshow(image[..., 0], cmap="gray", vmin=low, vmax=high)
+            else:
+                ax.imshow(np.clip((image - low) / ((high - low) or 1), 0, 1))
+            ax.set(title=name, xticks=[], yticks=[])
+    return figure
+
+
+def _picture_shape(shape: tuple[int, ...], picture: tuple[int, int] | None) -> tuple[int, int, int] | None:
+    """(channels, height, width) of an input, where it is a picture of one or three channels."""
+    full = (shape[0] // max(1, picture[0] * picture[1]), *picture) if picture and len(shape) == 1 else shape
+    if len(full) == 2:
+        full = (1, *full)
+    if len(full) != 3 or full[0] not in (1, 3) or min(full[1:]) < 4 or np.prod(full) != np.prod(shape):
+        return None
+    return (int(full[0]), int(full[1]), int(full[2]))
+
+
+def _draw_errors(ax: Axes, audit: Audit) -> None:
+    """The share of inputs whose error is at least so large."""
+    finite = np.sort(audit.errors[np.isfinite(audit.errors)])[::-1]
+    least = max(float(finite[finite > 0].min(initial=np.inf)), 1e-16) if (finite > 0).any() else 1e-16
+    share = (np.arange(len(finite)) + 1 + len(audit.errors) - len(finite)) / len(audit.errors)
+    ax.step(np.maximum(finite, least), share, where="post", color=PALETTE[0])
+    ax.axvline(max(audit.epsilon, least), color=PALETTE[5], lw=1, ls="--", label=f"ε = {audit.epsilon:g}")
+    ax.axhline(
+        audit.bound, color=PALETTE[2], lw=1, ls=":", label=f"bound on the share, {audit.confidence:.4g}"
+    )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="relative error",
+        ylabel="share of inputs at or above",
+        title="Errors",
+    )
+    ax.set_ylim(0.5 / len(audit.errors), 1.3)
+    ax.legend(loc="lower left", fontsize=8)
+
+
+def _draw_drift(ax: Axes, audit: Audit) -> None:
+    """How far fᵏ(x) goes from f(x): median, and the band up to the greatest."""
+    steps = np.arange(1, len(audit.drift) + 1)
+    finite = np.where(np.isfinite(audit.drift), audit.drift, np.nan)
+    found = {q: np.array([audit.quantiles(row)[q] for row in audit.drift]) for q in ("median", "90%", "max")}
+    floor = max(float(np.nanmin(np.where(finite > 0, finite, np.nan), initial=1.0)), 1e-17)
+    for colour, (name, values) in zip(PALETTE, found.items(), strict=False):
+        shown = np.where(np.isfinite(values), np.maximum(values, floor), np.nan)
+        ax.plot(steps[1:], shown[1:], color=colour, label=name)
+    ax.set(yscale="log", xlabel="applications k", ylabel="‖fᵏ(x) − f(x)‖/‖f(x)‖", title="Drift")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(fontsize=8)
+
+
+def _draw_spectra(ax: Axes, audit: Audit) -> None:
+    """The singular values of inputs and outputs, their means taken off."""
+    for values, name, colour in (
+        (audit.input_spectrum, f"inputs, effective rank {audit.input_rank:.3g}", "#888888"),
+        (audit.spectrum, f"outputs, effective rank {audit.rank:.3g}", PALETTE[0]),
+    ):
+        ax.plot(np.arange(1, len(values) + 1), np.maximum(values, 1e-9), color=colour, label=name)
+    ax.set(yscale="log", xlabel="direction", ylabel="singular value, share", title="What the outputs keep")
+    ax.set_ylim(1e-6, max(2.0, 2 * float(audit.spectrum.max(initial=0))))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(fontsize=8)

@@ -108,7 +108,7 @@ def _leaf(value: Any, path: str) -> Leaf:
     if is_array(value):
         kind = array_kind(value)
         return (
-            Leaf(path, kind, _numbers(value), unit_roundoff(value))
+            Leaf(path, kind, doubles(value), unit_roundoff(value))
             if is_floating(value)
             else Leaf(path, kind, value)
         )
@@ -126,6 +126,15 @@ def is_floating(x: Any) -> bool:
         return False
     xp = array_api_compat.array_namespace(x)
     return bool(xp.isdtype(x.dtype, ("real floating", "complex floating")))
+
+
+def doubles(x: Any) -> Inexact[np.ndarray, "*shape"]:
+    """Return the numbers of a floating array on the host, in double or what is wider; a copy."""
+    xp = array_api_compat.array_namespace(x)
+    if isinstance(x, np.ndarray | np.generic) and x.dtype in ("longdouble", "clongdouble"):
+        return np.array(x)
+    wide = xp.complex128 if xp.isdtype(x.dtype, "complex floating") else xp.float64
+    return np.asarray(array_api_compat.to_device(xp.astype(_detached(x), wide), "cpu")).copy()
 
 
 def array_kind(x: Any) -> str:
@@ -276,14 +285,6 @@ def _digits(x: Inexact[np.ndarray, "*shape"]) -> str:
         return np.array2string(x, threshold=100, separator=", ")
     with np.printoptions(nanstr="float('nan')", infstr="float('inf')", floatmode="unique"):
         return " ".join(np.array2string(x, threshold=x.size + 1, separator=", ").split())
-
-
-def _numbers(x: Any) -> Inexact[np.ndarray, "*shape"]:
-    xp = array_api_compat.array_namespace(x)
-    if isinstance(x, np.ndarray | np.generic) and x.dtype in ("longdouble", "clongdouble"):
-        return np.array(x)
-    wide = xp.complex128 if xp.isdtype(x.dtype, "complex floating") else xp.float64
-    return np.asarray(array_api_compat.to_device(xp.astype(_detached(x), wide), "cpu")).copy()
 
 
 def _detached(x: Any) -> Any:

@@ -638,8 +638,8 @@ MUTANTS = [
         'collapsed = values["kept"] < 0',
         MEASURES,
     ),
-    ("training/measures.py", ".clamp_min(0).sqrt()", ".clamp_min(0)", MEASURES),
-    ("training/measures.py", "part.training = mode", "part.training = True", MEASURES),
+    ("analysis/collapse.py", "xp.sqrt(xp.where(values > 0", "(xp.where(values > 0", MEASURES),
+    ("analysis/frameworks.py", "part.training = training", "part.training = True", MEASURES),
     ("training/ensemble.py", "torch.lerp(start, p, rate)", "torch.lerp(start, p, 2 * rate)", ENSEMBLE),
     (
         "training/comparison.py",

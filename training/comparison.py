@@ -20,10 +20,11 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from analysis.collapse import VARIANCE_FLOOR
 from corrector import MCWEENY, Corrector, smoothstep
 
 from .ensemble import Ensemble, MemberwiseAdam
-from .measures import VARIANCE_FLOOR, measure, metrics
+from .measures import measure, metrics
 from .networks import perceptron
 from .rules import idempotency_loss
 

@@ -20,15 +20,13 @@ class Torch:
     """`analysis.frameworks.Framework` for torch; found by the entry point "torch"."""
 
     def tensor(
-        self, x: Inexact[np.ndarray, "*shape"], subject: Any, dtype: str | None, device: str | None
+        self, x: Inexact[np.ndarray, "*shape"] | Tensor, subject: Any, dtype: str | None, device: str | None
     ) -> Tensor:
         """X as a tensor, of the dtype and on the device named, or else of the subject's parameters."""
         home = _home(subject)
-        floating = x.dtype.kind in "fc"
-        own = home.dtype if floating and home is not None else None
-        target = _dtype(dtype) if dtype and floating else own
-        where = device or (home.device if home is not None else None)
-        return torch.as_tensor(x.copy()).to(device=where, dtype=target)
+        given = x if isinstance(x, Tensor) else torch.tensor(x)
+        target = _dtype(dtype) if dtype else home.dtype
+        return given.to(device=device or home.device, dtype=target if given.is_floating_point() else None)
 
     def moved(self, subject: Any, dtype: str | None, device: str | None) -> Any:
         """A copy of the subject, a network or a tensor, in that dtype and on that device."""
@@ -54,7 +52,7 @@ class Torch:
     def directional(self, f: Callable[[Tensor], Tensor], x: Tensor, v: Tensor) -> Tensor:
         """J(x)v by forward mode: one pass at about twice the cost."""
         product: Tensor = torch.func.jvp(f, (x,), (v,))[1]
-        return product
+        return product.detach()
 
     def slope(
         self, objective: Callable[[Tensor], Float[Tensor, " batch"]], x: Tensor
@@ -73,13 +71,11 @@ class Torch:
         return drawn.to(like)
 
 
-def _home(subject: Any) -> Tensor | None:
+def _home(subject: Any) -> Tensor:
     """A floating-point parameter or buffer of the network, which says where and in what it computes."""
     if isinstance(subject, Tensor):
         return subject
-    if not isinstance(subject, nn.Module):
-        return None
-    tensors = (*subject.parameters(), *subject.buffers())
+    tensors = (*subject.parameters(), *subject.buffers()) if isinstance(subject, nn.Module) else ()
     return next((t for t in tensors if t.is_floating_point()), torch.empty(0))
 
 

@@ -7,19 +7,18 @@ word is *collapsed*, not a number.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from analysis.collapse import VARIANCE_FLOOR, effective_rank
+from analysis.frameworks import in_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from jaxtyping import Float
-
-VARIANCE_FLOOR = 1e-3
-"""Below this share of the inputs' variance the outputs count as one point."""
 
 _ROWS = 512
 
@@ -62,7 +61,7 @@ def metrics(
         raise ValueError(f"`x` must hold at least two inputs, shape (batch, …); got {tuple(x.shape)}")
     if not bool(torch.isfinite(x).all()):
         raise ValueError("`x` must be finite; got nan or infinite entries")
-    with torch.no_grad(), evaluating(net):
+    with torch.no_grad(), in_mode(net, "eval"):
         values = {name: float(value) for name, value in measure(net, x).items()}
         image = _at_unit_vectors(net, x)
     values["trace"] = float(image.diagonal().sum())
@@ -100,35 +99,6 @@ def measure(
 
 def _wide(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
-
-
-def effective_rank(rows: Float[Tensor, "batch n"]) -> Float[Tensor, ""]:
-    """Return exp(−Σ p_i log p_i), p_i = σ_i/Σσ; 0 where every singular value is 0 or one is not finite.
-
-    >>> round(float(effective_rank(torch.eye(4))), 6)
-    4.0
-    """
-    finite = torch.isfinite(rows).all()
-    rows = torch.where(finite, rows, 0).double()
-    gram = rows @ rows.mT if rows.shape[0] < rows.shape[1] else rows.mT @ rows
-    sigma = torch.linalg.eigvalsh(gram).clamp_min(0).sqrt()
-    total = sigma.sum()
-    p = sigma / torch.where(total > 0, total, 1)
-    return torch.where(total > 0, torch.exp(torch.special.entr(p).sum()), 0)
-
-
-@contextmanager
-def evaluating(net: object) -> Iterator[None]:
-    """Put a module in evaluation mode for the block, then each of its parts back as it was."""
-    parts = list(net.modules()) if isinstance(net, nn.Module) else []
-    modes = [part.training for part in parts]
-    try:
-        for part in parts:
-            part.training = False
-        yield
-    finally:
-        for part, mode in zip(parts, modes, strict=True):
-            part.training = mode
 
 
 def _at_unit_vectors(net: Callable[[Tensor], Tensor], x: Tensor, chunk: int = 1024) -> Tensor:

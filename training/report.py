@@ -282,7 +282,6 @@ def _capital(text: str) -> str:
 
 
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("training"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
+    rooms = jinja2.ChoiceLoader([jinja2.PackageLoader("training"), jinja2.PackageLoader("analysis")])
+    environment = jinja2.Environment(loader=rooms, autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.get_template("report.html")

@@ -6,8 +6,9 @@ from hypothesis import given
 from torch import nn
 
 from analysis import idempotents
+from analysis.collapse import effective_rank
+from analysis.frameworks import in_mode
 from training import metrics, network
-from training.measures import effective_rank, evaluating
 
 x = torch.randn(400, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
@@ -82,7 +83,7 @@ def test_measured_in_evaluation_mode_and_left_as_it_was():
     assert metrics(net, x) == metrics(net, x)
     assert [part.training for part in net.modules()] == [True, True, False, True]
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
-    with pytest.raises(RuntimeError), evaluating(net):
+    with pytest.raises(RuntimeError), in_mode(net, "eval"):
         raise RuntimeError
     assert net.training
 
