@@ -8,6 +8,7 @@ from .blocks import RankDecision as RankDecision
 from .blocks import block_structure as block_structure
 from .certificate import Certificate as Certificate
 from .certificate import certify as certify
+from .claims import idempotent as idempotent
 from .cycles import Cycle as Cycle
 from .cycles import Cycles as Cycles
 from .cycles import Undecided as Undecided

@@ -98,6 +98,10 @@ class Audit:
         """Whether the outputs keep less than a thousandth of the inputs' variance."""
         return not self.kept >= VARIANCE_FLOOR
 
+    def within(self, share: float) -> bool:
+        """Whether at most this share violates, with this confidence, and the outputs have not collapsed."""
+        return self.bound <= share and not self.collapsed
+
     def quantiles(self, values: Vector | None = None) -> dict[str, float]:
         """Return median, 90 %, 99 % and maximum of the errors, or of other values.
 
@@ -159,6 +163,7 @@ def audit(
     batch: int = _BATCH,
     mode: str | None = "eval",
     seed: int = 0,
+    name: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Audit:
     """Return how idempotent f is on inputs: a bound on how many violate, and what stands behind it.
@@ -183,6 +188,7 @@ def audit(
         batch: how many inputs f is given at once, at most.
         mode: "eval" or "train" for a network meanwhile; as it is when None.
         seed: of the directions and of which inputs are followed.
+        name: what the report calls f; its own name when None.
         progress: called with the inputs looked at so far and how many come, None if unknown.
 
     Raises:
@@ -215,7 +221,7 @@ def audit(
         jacobian, derivative = jacobian_defects(f, sample[:_DIRECTED], directions, seed)
         rank, spectrum, input_rank, input_spectrum = _ranks(f, sample)
         return Audit(
-            name=getattr(f, "__name__", type(f).__name__),
+            name=name or str(getattr(f, "__name__", type(f).__name__)),
             shape=tuple(sample.shape[1:]),
             epsilon=epsilon,
             confidence=confidence,

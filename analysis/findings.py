@@ -40,7 +40,7 @@ def sentences(audit: Audit) -> list[tuple[str, str]]:
         f"COLLAPSED: the outputs keep {audit.kept:.2g} of the variance of the inputs, so that an error "
         "says nothing"
         if audit.collapsed
-        else f"the outputs keep {audit.kept:.3g} of the variance of the inputs; centred error "
+        else f"The outputs keep {audit.kept:.3g} of the variance of the inputs; centred error "
         f"{audit.centred:.3g}"
     )
     guard = (
@@ -49,7 +49,7 @@ def sentences(audit: Audit) -> list[tuple[str, str]]:
     )
     lines = [
         ("share that violates", verdict),
-        ("relative error", f"{errors}."),
+        ("relative error", f"{errors[0].upper()}{errors[1:]}."),
         ("collapse guard", guard),
         ("drift", _drift(audit)),
         ("Jacobian", _jacobian(audit)),
@@ -117,13 +117,13 @@ def _drift(audit: Audit) -> str:
     last = len(audit.drift)
     shown = [k for k in _STEPS if k < last] + [last] * (last > 1)
     parts = [
-        f"f^{k} {q['median']:.3g} (max {q['max']:.3g})"
+        f"f{_raised(k)} {q['median']:.3g} (max {q['max']:.3g})"
         for k in shown
         for q in [audit.quantiles(audit.drift[k - 1])]
     ]
     if not parts:
         return "not followed."
-    return f"distance from f(x), relative, median over {audit.drift.shape[1]} inputs: {', '.join(parts)}."
+    return f"Distance from f(x), relative, median over {audit.drift.shape[1]} inputs: {', '.join(parts)}."
 
 
 def _jacobian(audit: Audit) -> str:
@@ -139,7 +139,7 @@ def _worst(audit: Audit) -> str:
         return f"{audit.search}."
     found = audit.search
     return (
-        f"relative error {found.error:.3g}, {_percent(found.distance)} of its norm away from an input where "
+        f"Relative error {found.error:.3g}, {_percent(found.distance)} of its norm away from an input where "
         f"it is {found.start:.3g} (looked for within {_percent(found.reach)}; there may be worse)."
     )
 
@@ -165,6 +165,10 @@ def _embedded(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", bbox_inches="tight")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _raised(k: int) -> str:
+    return str(k).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def _percent(share: float) -> str:

@@ -262,10 +262,11 @@ def _picture_shape(shape: tuple[int, ...], picture: tuple[int, int] | None) -> t
 def _draw_errors(ax: Axes, audit: Audit) -> None:
     """The share of inputs whose error is at least so large."""
     finite = np.sort(audit.errors[np.isfinite(audit.errors)])[::-1]
-    least = max(float(finite[finite > 0].min(initial=np.inf)), 1e-16) if (finite > 0).any() else 1e-16
+    positive = [*finite[finite > 0], *[audit.epsilon] * (audit.epsilon > 0)] or [1e-16]
+    least = min(positive) / 3  # where errors of 0 are shown
     share = (np.arange(len(finite)) + 1 + len(audit.errors) - len(finite)) / len(audit.errors)
     ax.step(np.maximum(finite, least), share, where="post", color=PALETTE[0])
-    ax.axvline(max(audit.epsilon, least), color=PALETTE[5], lw=1, ls="--", label=f"ε = {audit.epsilon:g}")
+    ax.axvline(audit.epsilon or least, color=PALETTE[5], lw=1, ls="--", label=f"ε = {audit.epsilon:g}")
     ax.axhline(
         audit.bound, color=PALETTE[2], lw=1, ls=":", label=f"bound on the share, {audit.confidence:.4g}"
     )
@@ -283,15 +284,16 @@ def _draw_errors(ax: Axes, audit: Audit) -> None:
 def _draw_drift(ax: Axes, audit: Audit) -> None:
     """How far fᵏ(x) goes from f(x): median, and the band up to the greatest."""
     steps = np.arange(1, len(audit.drift) + 1)
-    finite = np.where(np.isfinite(audit.drift), audit.drift, np.nan)
     found = {q: np.array([audit.quantiles(row)[q] for row in audit.drift]) for q in ("median", "90%", "max")}
-    floor = max(float(np.nanmin(np.where(finite > 0, finite, np.nan), initial=1.0)), 1e-17)
+    shares = audit.drift[np.isfinite(audit.drift) & (audit.drift > 0)]
+    floor, top = float(shares.min(initial=1.0)), float(shares.max(initial=1e-3))
     for colour, (name, values) in zip(PALETTE, found.items(), strict=False):
         shown = np.where(np.isfinite(values), np.maximum(values, floor), np.nan)
         ax.plot(steps[1:], shown[1:], color=colour, label=name)
+    ax.set_ylim(floor / 3, 3 * top)
     ax.set(yscale="log", xlabel="applications k", ylabel="‖fᵏ(x) − f(x)‖/‖f(x)‖", title="Drift")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(fontsize=8)
+    ax.legend(loc="upper right", fontsize=8)
 
 
 def _draw_spectra(ax: Axes, audit: Audit) -> None:
@@ -304,4 +306,4 @@ def _draw_spectra(ax: Axes, audit: Audit) -> None:
     ax.set(yscale="log", xlabel="direction", ylabel="singular value, share", title="What the outputs keep")
     ax.set_ylim(1e-6, max(2.0, 2 * float(audit.spectrum.max(initial=0))))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(fontsize=8)
+    ax.legend(loc="upper right", fontsize=8)

@@ -8,11 +8,13 @@ then the rank, then the angles, and the rotation to none.
 
 from __future__ import annotations
 
+import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from inspect import signature
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, Verbosity, find, settings
+from hypothesis import HealthCheck, Phase, Verbosity, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import FlakyFailure, NoSuchExample
 
@@ -326,6 +328,40 @@ def falsify(
     except (NoSuchExample, FlakyFailure):
         return seen[-1] if seen else None
     return law(smallest) or seen[-1]
+
+
+def property_test(
+    holds: Callable[[Any], None],
+    inputs: st.SearchStrategy[Any],
+    chosen: settings | None,
+    name: str,
+) -> Callable[[], None]:
+    """Return a hypothesis test of what holds for each input, under the current profile."""
+
+    def test(x: Any) -> None:
+        __tracebackhide__ = True
+        holds(x)
+
+    test.__name__ = test.__qualname__ = re.sub(r"\W", "_", name)
+    drawn: Callable[[], None] = given(x=inputs)(test)
+    return (chosen or settings(deadline=None))(drawn)
+
+
+def by_annotation(f: Callable[[Any], Any]) -> st.SearchStrategy[Any]:
+    """Return a strategy for what a function's first parameter is annotated with.
+
+    Raises:
+        TypeError: it has no parameter, or one without an annotation.
+    """
+    where = f if hasattr(f, "__name__") else type(f).__call__
+    try:
+        hints = get_type_hints(where)
+        first = next(name for name in signature(where).parameters if name != "self")
+        return st.from_type(hints[first])
+    except (KeyError, StopIteration, NameError, ValueError):
+        raise TypeError(
+            f"`inputs` must be given, or the parameter of {getattr(f, '__name__', f)} annotated; got neither"
+        ) from None
 
 
 def _projector(

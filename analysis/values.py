@@ -82,6 +82,9 @@ def _parts(value: Any) -> tuple[str, list[tuple[str, Any]]] | None:
         return frame, [(".index", value.index), (".columns", value.columns), *values]
     if _is_from("pandas", value) and hasattr(value, "index") and hasattr(value, "to_numpy"):
         return f"{name} named {value.name!r}", [(".index", value.index), (".values", _Column(value))]
+    if isinstance(value, np.ndarray | np.void) and value.dtype.names:
+        fields_of = [(f"[{field!r}]", value[field]) for field in value.dtype.names]
+        return array_kind(value), fields_of
     if _is_from("scipy", value) and hasattr(value, "toarray"):
         return f"{name} of {value.format} format", [("", value.toarray())]
     return None
@@ -207,12 +210,19 @@ def equal_leaves(a: Leaf, b: Leaf) -> bool:
     if x is None:
         return y is None
     if is_array(x):
-        if getattr(x.dtype, "kind", "") in {*"OUSMmV"}:
-            return bool(np.array_equal(x, y))
+        kind = getattr(x.dtype, "kind", "")
+        if kind == "O":
+            return all(map(_equal, x.ravel().tolist(), y.ravel().tolist()))
+        if kind in {*"USMmV"}:
+            return bool(np.array_equal(x, y, equal_nan=kind in {*"Mm"}))
         xp = array_api_compat.array_namespace(x)
         return bool(xp.all(x == y))
     if hasattr(x, "equals"):  # pandas, polars, xarray
         return bool(x.equals(y))
+    return _equal(x, y)
+
+
+def _equal(x: Any, y: Any) -> bool:
     if type(x).__eq__ is type(y).__eq__ is _IDENTITY:
         raise TypeError(
             f"expected values with an equality; got {type(x).__name__}, which defines none: give `equal`"

@@ -109,6 +109,11 @@ def assert_idempotent(
         _assert_matrix(subject, tolerance)
 
 
+def is_strategy(inputs: Any) -> bool:
+    """Whether these are drawn by hypothesis, which is not loaded to find out."""
+    return hasattr(inputs, "example") and hasattr(inputs, "filter")
+
+
 def _assert_matrix(subject: Any, tolerance: float | None) -> None:
     K = square(subject)
     if str(K.dtype) == "object":
@@ -170,7 +175,7 @@ def _assert_function(laws: Laws, inputs: Any, max_examples: int) -> None:
             "`inputs` must be given for a function: an iterable or a hypothesis strategy; got None"
         )
     law = _on_tensors(laws)
-    if hasattr(inputs, "example") and hasattr(inputs, "filter"):
+    if is_strategy(inputs):
         breach, where = _simplest(law, inputs, max_examples)
     else:
         breach, where = _worst_of(law, inputs, max_examples)

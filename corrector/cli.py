@@ -34,6 +34,7 @@ _PARTS = {
     "schedule": "analysis.cli",
     "certify": "analysis.cli",
     "demo": "training.cli",
+    "audit": "training.cli",
 }
 
 
@@ -119,7 +120,7 @@ def given_interval(option: str, text: str) -> tuple[float, float]:
 
 def require_use(context: click.Context, name: str, where: str, *, used: bool) -> None:
     """Refuse an option that would be passed over in silence."""
-    given = context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    given = context.get_parameter_source(name.replace("-", "_")) is not click.core.ParameterSource.DEFAULT
     if given and not used:
         raise click.UsageError(f"expected --{name} together with {where}; got it alone")
 

@@ -1,12 +1,15 @@
-"""`corrector demo`."""
+"""`corrector demo` and `corrector audit`."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from corrector.cli import Refused, given_float, require_use
 
 if TYPE_CHECKING:
     from .comparison import Setting
@@ -73,6 +76,59 @@ def demo(
         for sentence in findings(comparison):
             console.print(f"• {sentence}", highlight=False)
     console.print(f"\nReport: {output / 'index.html'}", soft_wrap=True, highlight=False)
+
+
+@click.command()
+@click.argument("network")
+@click.argument("data")
+@click.option("--weights", type=click.Path(path_type=Path), help="A .safetensors file for the network.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with MNIST's IDX files.")
+@click.option("--shape", help="What each input is reshaped to, as in 1,28,28.")
+@click.option("--noise", default="0", show_default=True, help="Standard deviation of noise added to inputs.")
+@click.option("--confidence", default="0.99", show_default=True, help="Of the bound, between 0 and 1.")
+@click.option(
+    "--epsilon", default="0.01", show_default=True, help="Greatest relative error that is no violation."
+)
+@click.option(
+    "--samples", type=click.IntRange(min=2), help="Inputs to look at.  [default: all; normal: 10000]"
+)
+@click.option("--applications", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--directions", type=click.IntRange(0, 1000), default=4, show_default=True, help="For J.")
+@click.option("--search", type=click.IntRange(0, 10_000), default=50, show_default=True, help="Steps.")
+@click.option("--reach", default="0.1", show_default=True, help="How far a search may go, a share of ‖x‖.")
+@click.option("--mode", type=click.Choice(["eval", "train"]), default="eval", show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Of noise, directions and what is followed.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …")
+@click.option("--at-most", help="Exit with status 1 unless the share is proved to be at most this.")
+@click.option("--output", type=click.Path(path_type=Path), help="Report to write: .html, .json or .txt.")
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_context
+def audit(context: click.Context, /, network: str, data: str, **options: Any) -> None:
+    """Find how idempotent a network is on data, with confidence.
+
+    NETWORK is a .safetensors file with the architecture in its header, as `corrector demo` writes; an
+    import path, package.module:name, to a network or to what makes one; or one of the sources': N1 to
+    N4, B1 to B4.  DATA is digits or mnist (test pictures), normal (drawn from N(0, 1)), or a
+    .npy file with an input a row.
+
+    Prints the bound on the share of inputs whose relative idempotent error exceeds epsilon, the
+    distribution of the errors, the guard against collapse, the drift under more applications, the
+    Jacobian test, and the worst input that a search along the gradient found.  --directions 0 and
+    --search 0 leave the last two out.
+    """
+    from .auditing import run_audit
+
+    require_use(context, "data-dir", "mnist", used=data == "mnist")
+    found, picture = run_audit(network, data, _device(options.pop("device")), options)
+    output, style = options["output"], options["style"]
+    if output is not None:
+        found.write(output, picture)
+    click.echo(json.dumps(found.as_dict(), indent=2) if style == "json" else found.report())
+    if output is not None and style == "text":
+        click.echo(f"\nReport: {output}")
+    if (limit := options["at_most"]) is not None and not found.within(given_float("--at-most", limit)):
+        guard = "; the outputs collapsed" if found.collapsed else ""
+        raise Refused(f"expected a share of at most {limit}; got a bound of {found.bound:.3g}{guard}")
 
 
 def _setting(data: str, data_dir: Path | None, passes: int | None, seeds: int | None) -> Setting:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 import numpy as np
-from safetensors.torch import save
 
 from analysis import basins
 from corrector import derive
@@ -17,6 +16,7 @@ from corrector import derive
 from . import plotting
 from .comparison import APPLICATIONS, REFERENCE, Comparison, collapsed
 from .statistics import Estimate, geometric, paired_ratio, verdict
+from .weights import save_perceptron
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,13 +221,6 @@ def save_best(comparison: Comparison, path: Path) -> dict[str, str]:
     contender, rate, seed = flat.run.values[int(flat.argmin("run"))]
     how = next(c for c in comparison.setting.contenders if c.name == contender)
     description = {
-        "architecture": json.dumps(
-            {
-                "perceptron": list(comparison.setting.widths),
-                "activation": "LeakyReLU(0.01)",
-                "last": "Sigmoid",
-            }
-        ),
         "data": comparison.setting.images.name,
         "rule": str(how.rule),
         "corrector": json.dumps([str(a) for a in how.corrector.alphas]) if how.rule == "modified" else "",
@@ -238,8 +231,7 @@ def save_best(comparison: Comparison, path: Path) -> dict[str, str]:
         "weight": repr(comparison.setting.weight),
     }
     member = comparison.member(str(contender), float(rate), int(seed))
-    path.write_bytes(save(dict(member.state_dict()), metadata=description))
-    return description
+    return save_perceptron(member, comparison.setting.widths, description, path)
 
 
 def _at_best(comparison: Comparison, name: str) -> Any:

@@ -1,0 +1,92 @@
+"""An audit as the command line asks for it."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from analysis import audit
+from analysis.frameworks import in_mode
+from corrector.cli import given_float
+
+from .framework import Torch
+from .subjects import named_inputs, named_network
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from analysis import Audit
+
+_PASSED_ON = ("samples", "applications", "directions", "search", "mode", "seed")
+
+
+def run_audit(
+    network: str, data: str, device: str, options: dict[str, Any]
+) -> tuple[Audit, tuple[int, int] | None]:
+    """Return the audit, and the height and width of inputs that are pictures but flat."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    ending = options["output"].suffix if options["output"] is not None else ".html"
+    if ending not in (".html", ".json", ".txt"):
+        raise ValueError(f"expected --output to end in .html, .json or .txt; got {options['output'].name}")
+    net = named_network(network, options["weights"]).to(device)
+    x, picture = named_inputs(data, net, options["data_dir"], options["samples"], options["seed"])
+    x = _prepared(x, options)
+    _require_fit(net, x)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Looking at inputs", total=None)
+
+        def advance(done: int, total: int | None) -> None:
+            last = total is not None and done >= total
+            words = "Drift, Jacobian, worst input" if last else "Looking at inputs"
+            bar.update(task, completed=done, total=None if last else total, description=words)
+
+        found = audit(
+            net,
+            x,
+            given_float("--confidence", options["confidence"]),
+            epsilon=given_float("--epsilon", options["epsilon"]),
+            reach=given_float("--reach", options["reach"]),
+            progress=advance,
+            name=network,
+            **{
+                key: options[key]
+                for key in ("samples", "applications", "directions", "search", "mode", "seed")
+            },
+        )
+    return found, picture
+
+
+def _require_fit(net: nn.Module, x: Tensor) -> None:
+    """Refuse inputs that the network does not take."""
+    with in_mode(net, "eval"), torch.no_grad():
+        try:
+            net(Torch().tensor(x[:2], net, None, None))
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise ValueError(
+                f"expected inputs that the network takes; got shape {tuple(x.shape[1:])}: "
+                f"{str(error).splitlines()[0]} (--shape reshapes them)"
+            ) from None
+
+
+def _prepared(x: Tensor, options: dict[str, Any]) -> Tensor:
+    """Inputs with noise, in the shape asked for."""
+    noise = given_float("--noise", options["noise"])
+    if noise < 0:
+        raise ValueError(f"expected --noise to be at least 0; got {noise}")
+    if noise:
+        generator = torch.Generator().manual_seed(options["seed"])
+        x = x + noise * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+    if options["shape"] is None:
+        return x
+    try:
+        shape = [int(length) for length in options["shape"].split(",")]
+    except ValueError:
+        raise ValueError(f"expected --shape as in 1,28,28; got {options['shape']}") from None
+    if prod(shape) != x[0].numel() or min(shape) < 1:
+        raise ValueError(f"expected --shape for inputs of {x[0].numel()} numbers; got {options['shape']}")
+    return x.reshape(len(x), *shape)

@@ -1,0 +1,98 @@
+"""Networks and inputs as the command line names them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .data import digits, mnist
+from .networks import network
+from .weights import load_network, load_weights, opened
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+_PICKLED = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
+DATA = ("digits", "mnist", "normal")
+
+
+def named_network(name: str, weights: Path | None) -> nn.Module:
+    """Return the network of a .safetensors file, of an import path "module:name", or of the sources.
+
+    What the import path leads to is a network, or a class or function that makes one; modules of the
+    current folder are found.
+
+    Raises:
+        ValueError: there is no such network or module, or it is none.
+    """
+    if name.endswith(".safetensors"):
+        if weights is not None:
+            raise ValueError(f"expected one file with weights; got {name} and {weights}")
+        return load_network(Path(name))
+    if Path(name).suffix in _PICKLED:
+        opened(Path(name))
+    net = _imported(name) if ":" in name else network(name)
+    return net if weights is None else load_weights(net, weights)
+
+
+def named_inputs(
+    name: str, net: nn.Module, directory: Path | None, samples: int | None, seed: int
+) -> tuple[Float[Tensor, "samples *input"], tuple[int, int] | None]:
+    """Return inputs and, where they are pictures but flat, their height and width.
+
+    Args:
+        name: "digits" or "mnist" for pictures that nothing is trained on, "normal" for N(0, 1) as the sources
+            draw, or a .npy file with an input a row.
+        net: whose first Linear layer says how long normal inputs are.
+        directory: of MNIST's files.
+        samples: how many normal inputs; 10 000 when None.
+        seed: of the normal inputs.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: a name is unknown, or a file is no array of numbers.
+    """
+    if name in ("digits", "mnist"):
+        images = digits() if name == "digits" else mnist(directory)
+        return images.test, images.shape
+    if name == "normal":
+        first = next((part for part in net.modules() if isinstance(part, nn.Linear)), None)
+        if first is None:
+            raise ValueError("expected a network with a Linear layer, to draw normal inputs for; got none")
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(samples or 10_000, first.in_features, generator=generator), None
+    path = Path(name)
+    if path.suffix != ".npy":
+        raise ValueError(f"expected {', '.join(DATA)} or a .npy file; got {name}")
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"expected an array of numbers in {name}; got: {error}") from None
+    if loaded.dtype.kind not in "fiub" or not loaded.ndim:
+        raise ValueError(f"expected an array of numbers in {name}, an input a row; got {loaded.dtype}")
+    return torch.from_numpy(np.asarray(loaded, "float64" if loaded.dtype == "float64" else "float32")), None
+
+
+def _imported(path: str) -> nn.Module:
+    module, _, name = path.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(f"expected a module that can be imported at {path}; got: {error}") from None
+    finally:
+        sys.path.remove(str(Path.cwd()))
+    subject = getattr(found, name, None)
+    if subject is None:
+        raise ValueError(f"expected {name} in the module {module}; got none of that name")
+    if not isinstance(subject, nn.Module) and callable(subject):
+        subject = subject()
+    if not isinstance(subject, nn.Module):
+        raise ValueError(f"expected a torch.nn.Module at {path}; got {type(subject).__name__}")
+    return subject

@@ -1,0 +1,85 @@
+"""Networks and their weights in files that hold no code: safetensors, the architecture in the header."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import safetensors
+from safetensors import safe_open
+from safetensors.torch import load_file, save
+from torch import nn
+
+from .networks import perceptron
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_BETWEEN: dict[str, Callable[[], nn.Module]] = {"LeakyReLU(0.01)": nn.LeakyReLU}
+_LAST: dict[str, Callable[[], nn.Module]] = {"Sigmoid": nn.Sigmoid}
+_WIDEST = 10**6
+
+
+def save_perceptron(
+    net: nn.Module, widths: tuple[int, ...], description: Mapping[str, str], path: Path
+) -> dict[str, str]:
+    """Write the weights of a perceptron with LeakyReLU between and Sigmoid after; return the header."""
+    architecture = {"perceptron": list(widths), "activation": "LeakyReLU(0.01)", "last": "Sigmoid"}
+    header = {"architecture": json.dumps(architecture)} | dict(description)
+    path.write_bytes(save(dict(net.state_dict()), metadata=header))
+    return header
+
+
+def load_network(path: Path) -> nn.Module:
+    """Return the network whose architecture the header names, with the weights of the file.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+        ValueError: it is no safetensors file, names no architecture that is known, or its weights do
+            not fit.
+    """
+    with opened(path) as file:
+        header = file.metadata() or {}
+    try:
+        described = json.loads(header["architecture"])
+        widths = [int(width) for width in described["perceptron"]]
+        between, last = _BETWEEN[described["activation"]], _LAST[described["last"]]
+    except (KeyError, ValueError, TypeError):
+        raise ValueError(
+            f"expected a header with an architecture that is known in {path}; "
+            "got none: name the network, and this file with --weights"
+        ) from None
+    if len(widths) < 2 or not all(0 < width <= _WIDEST for width in widths):
+        raise ValueError(f"expected widths from 1 to {_WIDEST} in the header of {path}; got {widths}")
+    return load_weights(perceptron(widths, between, last=last), path)
+
+
+def load_weights(net: nn.Module, path: Path) -> nn.Module:
+    """Put the weights of a safetensors file in a network, all of them; return it.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+        ValueError: it is no safetensors file, or holds other tensors than the network has.
+    """
+    with opened(path):
+        pass
+    try:
+        net.load_state_dict(load_file(path))
+    except RuntimeError as error:
+        raise ValueError(f"expected in {path} the weights of {type(net).__name__}; {error.args[0]}") from None
+    return net
+
+
+def opened(path: Path) -> safe_open:
+    """Open a safetensors file, and nothing else: a pickle would run code."""
+    if path.suffix != ".safetensors":
+        raise ValueError(
+            f"expected a .safetensors file, which holds no code; got {path.name}: "
+            "convert others with safetensors.torch.save_file(net.state_dict(), …)"
+        )
+    path.open("rb").close()  # for Python's own words if it cannot be read
+    try:
+        return safe_open(path, framework="pt")
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"expected a whole safetensors file in {path}; got: {error}") from None
