@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from .collapse import VARIANCE_FLOOR, effective_rank, singular_values
-from .frameworks import in_mode, is_module, without_gradients
+from .frameworks import in_mode, is_module, require_mode, without_gradients
 from .laws import Laws
 from .measuring import Spread, applied, relative_errors, rows
 from .search import Search, worst_input
@@ -206,7 +206,7 @@ def audit(
     >>> found.violations, round(found.bound, 4), found.collapsed
     (0, 0.0092, False)
     """
-    _require(confidence, epsilon, samples, applications, directions, search, reach, batch)
+    _require(confidence, epsilon, samples, applications, directions, search, reach, batch, mode)
     with in_mode(f, mode):
         seen = _Seen(f, seed)
         total = count_of(inputs, samples)
@@ -296,7 +296,8 @@ def _ranks(f: Callable[[Array], Array], x: Array) -> tuple[float, Vector, float,
     """Effective rank and spectrum of the outputs, then of the inputs."""
     with without_gradients(f):
         outputs = np.concatenate([rows(applied(f, x[i : i + _BATCH])) for i in range(0, len(x), _BATCH)])
-    clouds = [cloud - cloud.mean(0) for cloud in (outputs, rows(x))]
+    with np.errstate(invalid="ignore"):
+        clouds = [cloud - cloud.mean(0) for cloud in (outputs, rows(x))]
     after, before = (np.asarray(singular_values(cloud))[::-1] for cloud in clouds)
     scale = before[0] or 1.0
     ranks = [float(effective_rank(cloud)) for cloud in clouds]
@@ -318,7 +319,9 @@ def _require(
     search: int,
     reach: float,
     batch: int,
+    mode: str | None,
 ) -> None:
+    require_mode(mode)
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must lie between 0 and 1; got {confidence}")
     if not 0 <= epsilon < np.inf:

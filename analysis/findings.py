@@ -91,7 +91,7 @@ def as_dict(audit: Audit) -> dict[str, Any]:
         "centred": _number(audit.centred),
         "rank": _number(audit.rank),
         "input_rank": _number(audit.input_rank),
-        "drift": {k: _numbers(audit.quantiles(audit.drift[k - 1])) for k in steps},
+        "drift": {str(k): _numbers(audit.quantiles(audit.drift[k - 1])) for k in steps},
         "jacobian": _numbers(audit.quantiles(audit.jacobian)) | {"by": audit.derivative},
         "search": search,
         "notices": list(audit.notices),

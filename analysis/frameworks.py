@@ -87,6 +87,12 @@ def is_module(subject: Any) -> bool:
     return all(hasattr(subject, name) for name in ("named_parameters", "named_buffers", "modules", "train"))
 
 
+def require_mode(mode: str | None) -> None:
+    """Raise ValueError unless this is a mode a network can be put in, or None."""
+    if mode not in (None, "eval", "train"):
+        raise ValueError(f"`mode` must be 'eval', 'train' or None; got {mode!r}")
+
+
 @contextmanager
 def in_mode(subject: Any, mode: str | None) -> Iterator[None]:
     """Put a network in "eval" or "train" mode for the block, then each of its parts back as it was."""

@@ -54,14 +54,14 @@ def batches_of(
 
 def count_of(inputs: Any, samples: int | None) -> int | None:
     """Return how many inputs will come, where that can be told beforehand."""
+    if is_array(inputs) and not inputs.ndim:
+        raise ValueError("`inputs` must hold an input a row, shape (samples, …); got a single number")
     known = len(inputs) if is_array(inputs) or _is_data_set(inputs) else None
     return samples if known is None else min(known, samples or known)
 
 
 def _blocks(inputs: Any, batch: int) -> Iterator[Any]:
     if is_array(inputs):
-        if not inputs.ndim:
-            raise ValueError("`inputs` must hold an input a row, shape (samples, …); got a single number")
         yield inputs
     elif _is_data_set(inputs):
         for start in range(0, len(inputs), batch):

@@ -11,7 +11,7 @@ import numpy as np
 from corrector.evaluation import square
 
 from .arrays import checked_matrix, frobenius, in_double, on_host, unit_roundoff
-from .frameworks import framework, in_mode, is_module
+from .frameworks import framework, in_mode, is_module, require_mode
 from .laws import Breach, Laws
 from .values import shown
 
@@ -97,8 +97,7 @@ def assert_idempotent(
         raise ValueError(f"`tolerance` must be a number of at least 0; got {tolerance}")
     if max_examples < 1:
         raise ValueError(f"`max_examples` must be at least 1; got {max_examples}")
-    if mode not in (None, "eval", "train"):
-        raise ValueError(f"`mode` must be 'eval', 'train' or None; got {mode!r}")
+    require_mode(mode)
     if callable(subject):
         laws = Laws(subject, tolerance, equal, is_module(subject) if batched is None else batched)
         with in_mode(subject, mode):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -51,7 +52,10 @@ class Torch:
 
     def directional(self, f: Callable[[Tensor], Tensor], x: Tensor, v: Tensor) -> Tensor:
         """J(x)v by forward mode: one pass at about twice the cost."""
-        product: Tensor = torch.func.jvp(f, (x,), (v,))[1]
+        with warnings.catch_warnings():
+            # The first call loads decompositions that torch itself still compiles by what it deprecates.
+            warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+            product: Tensor = torch.func.jvp(f, (x,), (v,))[1]
         return product.detach()
 
     def slope(
