@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .values import Equality
 
 _ULPS = 64
-"""Units of round-off, times √size and the largest number, that an error may always have."""
+"""Units of round-off, times √size and the largest number, that an error may always have; at most √u/2."""
 _SHAKE, _GROWTH = 8, 32
 """How many units of round-off f(x) is moved by to see how f answers, and what its answer counts times."""
 _AGAIN = 8
@@ -77,7 +77,7 @@ class Laws:
     tolerance: float | None = None
     equal: Equality | None = None
     batched: bool = False
-    _seen: list[tuple[Any, Any]] = field(default_factory=list)
+    _seen: list[tuple[Any, Any, Any]] = field(default_factory=list)
 
     def breach(self, x: Any) -> Breach | None:
         """Return the first law that is broken at x, or None."""
@@ -94,7 +94,10 @@ class Laws:
     def revisited(self) -> Breach | None:
         """Return a breach if f gives another value than before for an input it was called with."""
         with without_gradients(self.f):
-            for x, y in reversed(self._seen):
+            for x, y, handed_out in reversed(self._seen):
+                if not same(handed_out, y, self.equal):
+                    detail = "a later call with another input changed the value that f gave"
+                    return Breach("that f leaves its earlier values alone", detail, x, y)
                 again = copied(self.f(copied(x)))
                 if not self._repeats(y, again):
                     detail = f"called with other inputs in between, f gives another: {_apart(y, again)}"
@@ -124,7 +127,7 @@ class Laws:
             detail = f"one changed {changed}{_hint(self.f)}"
             return broken("that a call changes nothing in the network", detail)
         if len(self._seen) < _REMEMBERED:
-            self._seen.append((kept, first))
+            self._seen.append((kept, first, y))
         return None, kept, first, y
 
     def _twice(self, x: Any, first: Any, y: Any) -> Breach | None:
@@ -199,7 +202,7 @@ class Laws:
         scale = max((leaf.scale for leaf in (*ours, *leaves(x))), default=0.0)
         grown = sensitivity() if sensitivity else [0.0] * len(ours)
         return [
-            _ULPS * a.roundoff * scale * float(np.sqrt(a.content.size))
+            min(_ULPS * a.roundoff, np.sqrt(a.roundoff) / 2) * scale * float(np.sqrt(a.content.size))
             + min(_GROWTH * by, float(np.sqrt(a.roundoff)) * _norm(a))
             if a.roundoff
             else 0.0

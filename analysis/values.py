@@ -192,10 +192,8 @@ def mismatch(ours: list[Leaf], others: list[Leaf]) -> str | None:
         if a.path == b.path and a.kind != b.kind:
             return f"{a.path or 'it'} is {a.kind}, then {b.kind}"
         if a.path != b.path:
-            break
-    if [a.path for a in ours] != [b.path for b in others]:
-        return f"it has {len(ours)} parts, then {len(others)}"
-    return None
+            return f"it has {a.path}, then {b.path} in its place"
+    return None if len(ours) == len(others) else f"it has {len(ours)} parts, then {len(others)}"
 
 
 def equal_leaves(a: Leaf, b: Leaf) -> bool:
@@ -223,6 +221,8 @@ def equal_leaves(a: Leaf, b: Leaf) -> bool:
 
 
 def _equal(x: Any, y: Any) -> bool:
+    if x is y:
+        return True
     if type(x).__eq__ is type(y).__eq__ is _IDENTITY:
         raise TypeError(
             f"expected values with an equality; got {type(x).__name__}, which defines none: give `equal`"
@@ -286,7 +286,10 @@ def _expression(value: Any) -> str:
     if type(value) is dict:
         return "{" + ", ".join(f"{k!r}: {_expression(v)}" for k, v in value.items()) + "}"
     if _is_from("pandas", value) and hasattr(value, "columns"):
-        return f"pd.DataFrame({value.to_dict('list')!r}, index={list(value.index)!r})"
+        columns, index = _expression(value.to_dict("list")), _expression(value.index.tolist())
+        return f"pd.DataFrame({columns}, index={index})"
+    if isinstance(value, float) and not np.isfinite(value):
+        return f"float('{float(value)}')"
     return repr(value)
 
 

@@ -65,8 +65,8 @@ def assert_idempotent(
             a batch; NumPy arrays become tensors of its parameters' dtype, on their device.
         tolerance: the greatest relative error allowed.  When None it comes from the arithmetic:
             exact for exact values; for a floating-point matrix √m·u·(32 + ‖K‖²), at most √u; for
-            floating-point values of a function 64·u·√size times the largest number in x and f(x), and
-            what f makes of a shift of f(x) by a few units of round-off, u that of their dtype.
+            floating-point values of a function min(64·u, √u/2)·√size times the largest number in x and
+            f(x), and what f makes of a shift of f(x) by a few units of round-off, u that of their dtype.
         max_examples: how many inputs to draw from a strategy or take from an iterable.
         equal: a function of two values, for those without an equality of their own.
         mode: "eval" or "train" to put a network in that mode meanwhile; as it is when None.
@@ -224,5 +224,5 @@ def _worst_of(
         raise ValueError("`inputs` must hold at least one input; got none")
     if not found:
         return None, ""
-    worst = max(found, key=lambda breach: breach.severity)
+    worst = max(found, key=lambda breach: (breach.severity, breach.error))
     return worst, f", at {len(found)} of {count} inputs"

@@ -108,9 +108,22 @@ def test_tests_are_chosen_as_any_other(suite, chosen, count):
     assert sum("[" in line and "::" in line for line in result.stdout.lines) == count
 
 
-def test_the_suite_runs_over_several_processes(suite):
-    result = suite.runpytest_subprocess("-n", "2", "-p", "no:cacheprovider", "-k", "not inputs_were")
-    result.assert_outcomes(passed=8, failed=3, skipped=4)
+def test_tests_are_spread_over_processes(pytester):
+    pytester.makepyfile(
+        """
+        import numpy as np
+        from hypothesis import strategies as st
+        from analysis import idempotent
+
+        whole = idempotent(st.text(), settings=None)(lambda text: text.strip())
+
+        @idempotent([np.ones(2)], dtypes=["float32", "float64"])
+        def added(x):
+            return x + 1
+        """
+    )
+    result = pytester.runpytest_subprocess("-n", "2", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1, failed=2)
 
 
 def drawn(pytester, *arguments):

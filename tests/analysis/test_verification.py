@@ -1,17 +1,23 @@
+import copy
 import random
+import threading
 import unicodedata
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 from torch import nn
 
-from analysis import assert_idempotent, idempotents
+from analysis import IdempotencyError, assert_idempotent, batches, idempotents, near_idempotents
+from analysis.values import shown
 from tests.problems import oblique
 
 vectors = arrays(np.float64, st.integers(1, 5), elements=st.floats(-5, 5))
@@ -182,3 +188,273 @@ def test_mistakes_are_named(subject, inputs, error, words):
     tolerance = -1 if "tolerance" in words else None
     with pytest.raises(error, match=words):
         assert_idempotent(subject, inputs, tolerance=tolerance)
+
+
+class Counting(nn.Module):
+    """Idempotent in what it returns, and another after each call."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()), persistent=False)
+
+    def forward(self, x):
+        self.calls += 1
+        return x.relu()
+
+
+class Centred(nn.Module):
+    """Idempotent batch by batch, but no function of a sample."""
+
+    def forward(self, x):
+        return x - x.mean(0)
+
+
+class OneSample(nn.Module):
+    def forward(self, x):
+        if len(x) < 4:
+            raise ValueError("expected four")
+        return x
+
+
+@pytest.mark.parametrize(
+    ("net", "law"),
+    [
+        (Counting(), "a call changes nothing in the network; one changed calls"),
+        (
+            nn.BatchNorm1d(3),
+            r"changed running_mean, running_var, num_batches_tracked; it is in training mode",
+        ),
+        (nn.BatchNorm1d(3, track_running_stats=False, affine=False), "sample's value does not depend on its"),
+        (Centred(), "that a sample's value does not depend on its batch"),
+        (OneSample(), "f of fewer samples raised ValueError: expected four"),
+        (
+            nn.Sequential(nn.ReLU(), nn.Dropout(0.5)),
+            r"training mode \(Dropout\): mode='eval', or net.eval\(\)",
+        ),
+    ],
+)
+def test_networks_are_held_to_more(net, law):
+    with pytest.raises(IdempotencyError, match=law):
+        assert_idempotent(net, [torch.randn(4, 3, generator=torch.Generator().manual_seed(0))])
+
+
+def test_networks_get_tensors_of_their_own_dtype_in_the_mode_asked_for():
+    net = nn.Sequential(nn.ReLU(), nn.Dropout(0.5), nn.BatchNorm1d(3, affine=False)).double()
+    net[2].running_var.fill_(1 - net[2].eps)
+    modes = [part.training for part in net.modules()]
+    four = batches(3, size=4)
+    assert_idempotent(net, four, mode="eval", tolerance=1e-12)
+    assert [part.training for part in net.modules()] == modes
+    with pytest.raises(IdempotencyError, match="it is in training mode"):
+        assert_idempotent(net, four, mode="train")
+    assert [part.training for part in net.modules()] == modes
+
+
+def test_a_function_of_a_whole_batch_may_be_idempotent_as_that():
+    x = [torch.randn(4, 3)]
+    assert_idempotent(Centred(), x, batched=False)
+    assert_idempotent(lambda x: x - x.mean(0), x)
+    with pytest.raises(IdempotencyError, match="depend on its batch"):
+        assert_idempotent(lambda x: x - x.mean(0), x, batched=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_networks_that_project_pass_in_every_precision(dtype):
+    torch.manual_seed(0)
+    net = nn.Linear(12, 12, bias=False).to(dtype)
+    with torch.no_grad():
+        net.weight.copy_(torch.from_numpy(oblique(12, 5, 3.0)))
+    assert_idempotent(net, batches(12))
+    with torch.no_grad():
+        net.weight.mul_(1.2)
+    with pytest.raises(IdempotencyError, match="expected f"):
+        assert_idempotent(net, batches(12))
+
+
+def test_chance_that_seldom_shows_is_found_by_its_generator():
+    def f(x):
+        return x if random.random() < 0.7 else x + 1
+
+    def g(x):
+        return x if torch.rand(()) < 0.7 else x + 1
+
+    for function, inputs in ((f, [1]), (g, [torch.ones(2)])):
+        random.seed(1)
+        torch.manual_seed(1)
+        with pytest.raises(IdempotencyError, match="the same value twice"):
+            assert_idempotent(function, inputs)
+
+
+def test_a_buffer_handed_out_twice_is_found():
+    buffer = np.zeros(2)
+
+    def f(x):
+        return np.clip(x, 0, 1, out=buffer)
+
+    with pytest.raises(IdempotencyError, match="a later call with another input changed the value"):
+        assert_idempotent(f, [np.ones(2), np.zeros(2)])
+
+
+def test_values_that_f_does_not_take_are_found():
+    with pytest.raises(IdempotencyError, match=r"takes what it gives; f\(f\(x\)\) raised AttributeError"):
+        assert_idempotent(lambda s: s.split(), ["a b"])
+
+
+def test_the_worst_of_many_inputs_is_shown():
+    with pytest.raises(IdempotencyError, match="at 3 of 4 inputs") as caught:
+        assert_idempotent(lambda x: x / 2, [np.ones(1), np.full(1, 8.0), np.zeros(1), np.full(1, 2.0)])
+    assert caught.value.x.tolist() == [8]
+    assert caught.value.error == 2
+    assert caught.value.y.tolist() == [4]
+    assert caught.value.z.tolist() == [2]
+
+
+def test_arithmetic_and_mathematics_are_told_apart():
+    """A⁻¹(Ax) is x; at condition 10⁶ single precision keeps a digit of it, double nearly all."""
+    rng = np.random.default_rng(0)
+    U, V = (np.linalg.qr(rng.standard_normal((6, 6)))[0] for _ in range(2))
+    A = U @ np.diag(np.geomspace(1, 1e-6, 6)) @ V
+
+    def there_and_back(x):
+        return np.linalg.solve(A.astype(x.dtype), A.astype(x.dtype) @ x)
+
+    x = [rng.standard_normal(6).astype(np.float32)]
+    with pytest.raises(IdempotencyError, match=r"\(arithmetic: in float64 it is \d") as caught:
+        assert_idempotent(there_and_back, x)
+    assert caught.value.cause == "arithmetic"
+    with pytest.raises(IdempotencyError, match=r"\(mathematics: in float64 it is still") as caught:
+        assert_idempotent(lambda x: x * x.dtype.type(0.5), x)
+    assert caught.value.cause == "mathematics"
+    with pytest.raises(IdempotencyError, match="mathematics: in longdouble it is still"):
+        assert_idempotent(lambda x: x / 2, [np.ones(2)])
+
+
+def test_the_reproduction_is_exact():
+    rng = np.random.default_rng(0)
+    for x in (
+        rng.standard_normal((2, 3)),
+        rng.standard_normal(4).astype("float32"),
+        np.array([np.nan, -np.inf, 1]),
+    ):
+        again = eval(shown(x), {"np": np})
+        assert again.dtype == x.dtype
+        np.testing.assert_array_equal(again, x)
+    for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.int32):
+        x = (10 * torch.randn(2, 2)).to(dtype)
+        again = eval(shown(x), {"torch": torch})
+        assert again.dtype == dtype
+        assert torch.equal(again, x)
+    frame = pd.DataFrame({"a": [0.1, 2.0], "b": ["x", None]}, index=[3, 7])
+    pd.testing.assert_frame_equal(eval(shown(frame), {"pd": pd}), frame)
+    assert eval(shown({"a": [np.ones(1)], "b": (1,)}), {"np": np})["b"] == (1,)
+
+
+@dataclass
+class Pair:
+    name: str
+    numbers: np.ndarray
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "where"),
+    [
+        (lambda df: df.assign(a=df.a / 2), pd.DataFrame({"a": [1.0], "b": [2]}), r"at \['a'\]"),
+        (lambda df: df.reset_index(), pd.DataFrame({"a": [1.0]}), "it is DataFrame of shape"),
+        (lambda df: df.set_axis(df.index + 1), pd.DataFrame({"a": [1.0]}), "different at .index"),
+        (
+            lambda df: df.rename(columns=str.swapcase),
+            pd.DataFrame({"a": [1.0]}),
+            r"it has \['A'\], then \['a'\] in its place",
+        ),
+        (
+            lambda df: df.astype("float32" if df.a.dtype == "int64" else "float64"),
+            pd.DataFrame({"a": [1]}),
+            r"column of float32, then column of float64",
+        ),
+        (lambda s: s.rename("b" if s.name == "a" else "c"), pd.Series([1.0], name="a"), "Series named 'b'"),
+        (lambda p: Pair(p.name, p.numbers / 2), Pair("a", np.ones(2)), "at .numbers"),
+        (lambda d: {"x": d["x"], "y": d["y"] + 1}, {"x": 1, "y": 2}, r"different at \['y'\]"),
+        (lambda d: {**d, str(len(d)): 1}, {"x": 1}, "it is dict of"),
+        (lambda t: [*t, 0], [1], "it is list of 2, then list of 3"),
+        (lambda a: scipy.sparse.csr_array(a) / 2, scipy.sparse.csr_array(np.eye(2)), "is 0.35"),
+        (lambda image: image.rotate(90), Image.fromarray(np.eye(4, dtype=np.uint8)), "and then"),
+        (lambda x: x * 1.0 if x.dtype.kind == "i" else x.astype(int), np.array([1, 2]), "float64, then"),
+    ],
+)
+def test_values_of_many_kinds_are_told_apart(f, x, where):
+    with pytest.raises(IdempotencyError, match=where):
+        assert_idempotent(f, [x])
+    assert_idempotent(lambda x: copy.deepcopy(x), [x])
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.array([np.nan, 1.0]),
+        np.array(["NaT", "2020-01-01"], dtype="datetime64[D]"),
+        np.array([None, float("nan"), "a"], dtype=object),
+        np.array([(1.0, np.nan)], dtype=[("a", "f8"), ("b", "f4")]),
+        np.array(["a", "bc"]),
+        float("nan"),
+        {"a": {1, 2}, "b": None},
+        pd.DataFrame({"a": [np.nan, 1.0], "b": pd.array([None, 1], dtype="Int64"), "c": ["x", None]}),
+        pd.date_range("2020", periods=3),
+        torch.tensor([float("nan"), 1.0]),
+        torch.tensor([1, 2]),
+        Image.new("RGB", (3, 2)),
+    ],
+    ids=repr,
+)
+def test_equal_values_are_equal(x):
+    assert_idempotent(lambda x: x, [x])
+
+
+class Opaque:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("f", "words"),
+    [
+        (lambda x: iter([x]), "list_iterator, which is used up by looking at it: make a list of it"),
+        (lambda x: Opaque(), "got Opaque, which defines none: give `equal`"),
+        (lambda x: threading.Lock(), "a value that can be copied; got lock"),
+    ],
+)
+def test_values_that_cannot_be_compared_are_refused(f, words):
+    with pytest.raises(TypeError, match=words):
+        assert_idempotent(f, [1])
+
+
+def test_an_equality_can_be_given():
+    def equal(a, b):
+        return type(a) is type(b)
+
+    assert_idempotent(lambda x: Opaque(), [Opaque()], equal=equal)
+    with pytest.raises(IdempotencyError, match="expected f"):
+        assert_idempotent(lambda x: Opaque() if isinstance(x, int) else 1, [1], equal=equal)
+
+
+def test_matrices_tell_what_is_wrong_with_them():
+    with pytest.raises(IdempotencyError, match=r"0\.5 is an eigenvalue") as caught:
+        assert_idempotent(np.diag([1, 0.5]))
+    assert caught.value.error == 0.25
+    with pytest.raises(IdempotencyError, match=r"is at \(0, 1\); all eigenvalues lie within 0 of 0 or 1"):
+        assert_idempotent(np.array([[1.0, 1], [0, 1]]))
+    with pytest.raises(IdempotencyError, match="tolerance allows"):
+        assert_idempotent(np.diag([1, 0.5]), tolerance=0.1)
+
+
+def test_a_fault_in_a_function_of_matrices_shrinks_to_a_small_one():
+    """A planted fault in 8×8 matrices: what it shows at is at most 3×3, and found within seconds."""
+
+    def symmetrised(K):
+        S = (K + K.T) / 2
+        S[0, -1] = K[0, -1]
+        return S
+
+    square = st.integers(1, 8).map(lambda n: (n, n))
+    for inputs in (idempotents(), near_idempotents(), arrays(np.float64, square, elements=st.floats(-9, 9))):
+        with pytest.raises(IdempotencyError) as caught:
+            assert_idempotent(symmetrised, inputs)
+        assert max(caught.value.x.shape) <= 3
