@@ -107,6 +107,13 @@ def in_mode(subject: Any, mode: str | None) -> Iterator[None]:
             part.training = training
 
 
+def set_alike(copy: Any, subject: Any) -> None:
+    """Put each part of a copy of a network in the mode that this part is in."""
+    if is_module(subject):
+        for ours, theirs in zip(copy.modules(), subject.modules(), strict=True):
+            ours.training = theirs.training
+
+
 def without_gradients(subject: Any) -> AbstractContextManager[None]:
     """Return a context in which no graph is kept, where the subject is a network."""
     found = framework(subject) if is_module(subject) else None

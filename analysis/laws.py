@@ -8,14 +8,28 @@ value does not depend on the rest of its batch.
 
 from __future__ import annotations
 
+import copy
 import random
 from dataclasses import dataclass, field
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .frameworks import framework, is_module, random_in_training, without_gradients
-from .values import Leaf, copied, equal_leaves, is_array, leaves, mismatch, same, shaken, shown
+from .frameworks import framework, is_module, random_in_training, set_alike, without_gradients
+from .values import (
+    Leaf,
+    copied,
+    counts,
+    equal_leaves,
+    is_array,
+    is_whole,
+    leaves,
+    mismatch,
+    same,
+    shaken,
+    shown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +92,11 @@ class Laws:
     equal: Equality | None = None
     batched: bool = False
     _seen: list[tuple[Any, Any, Any]] = field(default_factory=list)
+    _unused: Any = None
+
+    def __post_init__(self) -> None:
+        """Keep a copy of an f that may change, as it was before any call."""
+        self._unused = _twin(self.f)
 
     def breach(self, x: Any) -> Breach | None:
         """Return the first law that is broken at x, or None."""
@@ -102,6 +121,13 @@ class Laws:
                 if not self._repeats(y, again):
                     detail = f"called with other inputs in between, f gives another: {_apart(y, again)}"
                     return Breach("the same value twice", detail, x, y, again)
+            for x, y, _ in reversed(self._seen[-_AGAIN:]):
+                if (unused := _twin(self._unused)) is None:
+                    return None
+                set_alike(unused, self.f)
+                if not self._repeats(y, value := copied(unused(copied(x)))):
+                    detail = f"an f that was never called before gives another: {_apart(y, value)}"
+                    return Breach("the same value twice", detail, x, y, value)
         return None
 
     def _single(self, x: Any) -> tuple[Breach | None, Any, Any, Any]:
@@ -152,17 +178,25 @@ class Laws:
         law = "that a sample's value does not depend on its batch"
         if not (is_array(x) and is_array(first) and x.ndim and first.ndim and len(x) == len(first) > 1):
             return None
-        part = x[:1]
+        # The last alone tells what depends on those before it, the first what on those behind.
+        for place in (slice(-1, None), slice(0, 1)):
+            found = self._part(law, x, first, place)
+            if found is not None:
+                return found
+        return None
+
+    def _part(self, law: str, x: Any, first: Any, place: slice) -> Breach | None:
+        """Whether the samples at this place have the value they have among all."""
         try:
-            alone = self.f(copied(part))
-        except Exception:  # noqa: BLE001 - as batch statistics do of one sample; what two make f raise counts
-            part = x[: len(x) // 2]
+            alone = self.f(copied(x[place]))
+        except Exception:  # noqa: BLE001 - as batch statistics do of one sample
+            place = slice(0, len(x) // 2)
             try:
-                alone = self.f(copied(part))
+                alone = self.f(copied(x[place]))
             except Exception as error:  # noqa: BLE001
                 detail = f"f of fewer samples raised {type(error).__name__}: {error}{_hint(self.f)}"
                 return Breach(law, detail, x, first)
-        alone, expected = copied(alone), copied(first[: len(part)])
+        part, alone, expected = x[place], copied(alone), copied(first[place])
         return self._compared(law, x, expected, alone, lambda: self._sensitivity(part, expected, alone, part))
 
     def _repeats(self, first: Any, again: Any) -> bool:
@@ -193,7 +227,7 @@ class Laws:
         worst = max(range(len(errors)), key=[_severity(e, a) for e, a in pairs].__getitem__)
         if errors[worst] <= limits[worst]:
             return None
-        return self._told(law, x, y, z, ours[worst], errors[worst], limits[worst])
+        return self._told(law, x, y, z, ours[worst], others[worst], errors[worst], limits[worst])
 
     def _limits(self, ours: list[Leaf], x: Any, sensitivity: Callable[[], list[float]] | None) -> list[float]:
         """What each leaf's error may be."""
@@ -229,8 +263,12 @@ class Laws:
                 farthest = [max(pair) for pair in zip(farthest, grown, strict=True)]
         return farthest
 
-    def _told(self, law: str, x: Any, y: Any, z: Any, a: Leaf, error: float, allowed: float) -> Breach:
+    def _told(
+        self, law: str, x: Any, y: Any, z: Any, a: Leaf, b: Leaf, error: float, allowed: float
+    ) -> Breach:
         where = f" at {a.path}" if a.path else ""
+        if not a.roundoff and is_whole(a.content):
+            return Breach(law, f"{_steps(a, b)}{where}", x, y, z, error)
         if not a.roundoff or not np.isfinite(error):
             return Breach(law, f"{_pair(y, z)}{where and f', different{where}'}", x, y, z)
         numbers = f"‖f(f(x)) − f(x)‖{where} is {error:.3g}, allowed {allowed:.3g}"
@@ -283,23 +321,28 @@ def _by_size(error: float, allowed: float) -> str:
 def _distance(a: Leaf, b: Leaf) -> float:
     """‖b − a‖ of two leaves of one kind; 0 or ∞ where they are no numbers or not finite alike."""
     if not a.roundoff:
-        return 0.0 if equal_leaves(a, b) else float("inf")
+        if equal_leaves(a, b):
+            return 0.0
+        return _length(counts(b.content) - counts(a.content)) if is_whole(a.content) else float("inf")
     p, q = np.asarray(a.content).ravel(), np.asarray(b.content).ravel()
     rest = ~np.isfinite(p)
     if not np.array_equal(p[rest], q[rest], equal_nan=True) or not np.isfinite(q[~rest]).all():
         return float("inf")
     with np.errstate(over="ignore"):
-        return float(np.linalg.norm((q[~rest] - p[~rest]).astype(_plain(p))))
+        return _length(q[~rest] - p[~rest])
 
 
 def _norm(leaf: Leaf) -> float:
     numbers = np.asarray(leaf.content).ravel()
-    with np.errstate(over="ignore"):
-        return float(np.linalg.norm(numbers[np.isfinite(numbers)].astype(_plain(numbers))))
+    return _length(numbers[np.isfinite(numbers)])
 
 
-def _plain(numbers: np.ndarray[Any, Any]) -> type:
-    return complex if numbers.dtype.kind == "c" else float
+def _length(v: np.ndarray[Any, Any]) -> float:
+    """‖v‖, which does not overflow before it has to."""
+    most = float(np.abs(v).max(initial=0))
+    if not 0 < most < np.inf:
+        return most
+    return most * float(np.linalg.norm((v / most).astype(complex if v.dtype.kind == "c" else float)))
 
 
 def _inexact(leaf: Leaf, error: float) -> bool:
@@ -308,6 +351,16 @@ def _inexact(leaf: Leaf, error: float) -> bool:
 
 def _severity(error: float, allowed: float) -> float:
     return (error / allowed if allowed else float("inf")) if error else 0.0
+
+
+def _twin(f: Any) -> Any:
+    """A copy of a callable object or a network; None of a function, and of what cannot be copied."""
+    if isinstance(f, FunctionType | BuiltinFunctionType | MethodType | type) or f is None:
+        return None
+    try:
+        return copy.deepcopy(f)
+    except Exception:  # noqa: BLE001 - locks, handles, tensors within a graph: whatever cannot be copied
+        return None
 
 
 def _state(f: Any) -> dict[str, Any]:
@@ -349,6 +402,13 @@ def _apart(a: Any, b: Any) -> str:
     errors = [_distance(p, q) for p, q in zip(ours, others, strict=True) if p.roundoff]
     largest = max(errors, default=float("inf"))
     return f"{largest:.3g}" if 0 < largest < float("inf") else _pair(a, b)
+
+
+def _steps(a: Leaf, b: Leaf) -> str:
+    """How many whole numbers differ, and by how much at most; themselves where they are few."""
+    off = np.abs(counts(b.content) - counts(a.content))
+    words = f"{np.count_nonzero(off)} of {off.size} whole numbers differ, by at most {off.max():g}"
+    return words if off.size > 20 else f"{words}: {_pair(a.content, b.content)}"
 
 
 def _pair(y: Any, z: Any) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, find, given, settings
 from hypothesis import strategies as st
-from hypothesis.errors import FlakyFailure, NoSuchExample
+from hypothesis.errors import Flaky, NoSuchExample
 
 from .csform import Arithmetic, beside, chain, graded, perturbed, projector, rounded
 
@@ -325,7 +325,7 @@ def falsify(
     )
     try:
         smallest = find(inputs, violated, settings=quiet)
-    except (NoSuchExample, FlakyFailure):
+    except (NoSuchExample, Flaky):
         return seen[-1] if seen else None
     return law(smallest) or seen[-1]
 

@@ -18,7 +18,7 @@ import numpy as np
 from .arrays import unit_roundoff
 
 if TYPE_CHECKING:
-    from jaxtyping import Inexact
+    from jaxtyping import Float, Inexact
 
 _IDENTITY: Any = object.__eq__
 Equality = Callable[[Any, Any], bool]
@@ -138,6 +138,19 @@ def doubles(x: Any) -> Inexact[np.ndarray, "*shape"]:
         return np.array(x)
     wide = xp.complex128 if xp.isdtype(x.dtype, "complex floating") else xp.float64
     return np.asarray(array_api_compat.to_device(xp.astype(_detached(x), wide), "cpu")).copy()
+
+
+def is_whole(x: Any) -> bool:
+    """Whether x is an array of integers or booleans."""
+    if not is_array(x) or getattr(x.dtype, "kind", "") in {*"OUSMmV"}:
+        return False
+    return bool(array_api_compat.array_namespace(x).isdtype(x.dtype, ("integral", "bool")))
+
+
+def counts(x: Any) -> Float[np.ndarray, " n"]:
+    """Return an array of integers or booleans as doubles on the host, flattened."""
+    host = array_api_compat.to_device(x, "cpu") if not isinstance(x, np.generic) else x
+    return np.asarray(host).astype("float64").ravel()
 
 
 def array_kind(x: Any) -> str:

@@ -13,10 +13,12 @@ from corrector.evaluation import square
 from .arrays import checked_matrix, frobenius, in_double, on_host, unit_roundoff
 from .frameworks import framework, in_mode, is_module, require_mode
 from .laws import Breach, Laws
-from .values import shown
+from .values import doubles, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from jaxtyping import Float
 
     from .values import Equality
 
@@ -64,7 +66,8 @@ def assert_idempotent(
         inputs: for a function: an iterable of inputs, or a hypothesis strategy.  For a network each is
             a batch; NumPy arrays become tensors of its parameters' dtype, on their device.
         tolerance: the greatest relative error allowed.  When None it comes from the arithmetic:
-            exact for exact values; for a floating-point matrix √m·u·(32 + ‖K‖²), at most √u; for
+            exact for exact values; for a floating-point matrix 16√m·(2‖K‖ + 1)·u·‖K‖_F, at most
+            √u·‖K‖/4 where storing a projector does not explain more by itself; for
             floating-point values of a function min(64·u, √u/2)·√size times the largest number in x and
             f(x), and what f makes of a shift of f(x) by a few units of round-off, u that of their dtype.
         max_examples: how many inputs to draw from a strategy or take from an iterable.
@@ -129,14 +132,15 @@ def _assert_matrix(subject: Any, tolerance: float | None) -> None:
     square_of_K = K @ K
     residual = np.atleast_1d(frobenius(square_of_K - K))
     kappa = np.atleast_1d(on_host(xp.max(xp.linalg.svdvals(K), axis=-1)))
-    allowed = np.minimum(np.sqrt(K.shape[-1]) * u * (32 + kappa**2), np.sqrt(u))
-    # Projectors have a scale of their own: 0, or a norm of at least 1.
-    allowed = (allowed if tolerance is None else tolerance) * np.maximum(1, kappa**2)
+    if tolerance is None:
+        allowed = _rounding(kappa, np.atleast_1d(frobenius(K)), u, K.shape[-1])
+    else:  # projectors have a scale of their own: 0, or a norm of at least 1
+        allowed = tolerance * np.maximum(1, kappa**2)
     worst = _worst(residual - allowed)
     limit = np.broadcast_to(allowed, residual.shape)[worst]
     if residual[worst] > limit:
         one = worst if K.ndim > 2 else ()
-        here = on_host(K[one]) if one else on_host(K)
+        here = doubles(K[one]) if one else doubles(K)
         entry = _place(_worst(np.abs(here @ here - here)))
         name = f" of matrix {_place(one)}" if one else ""
         detail = (
@@ -147,6 +151,22 @@ def _assert_matrix(subject: Any, tolerance: float | None) -> None:
         )
         breach = Breach("K² = K", detail, None, K, square_of_K, float(residual[worst]), float(limit))
         raise IdempotencyError(breach)
+
+
+def _rounding(
+    kappa: Float[np.ndarray, " batch"], size: Float[np.ndarray, " batch"], u: float, m: int
+) -> Float[np.ndarray, " batch"]:
+    """What rounding explains of ‖K² − K‖_F at ‖K‖₂ = κ and ‖K‖_F = `size`.
+
+    A projector P stored as K = P + E, ‖E‖_F ≤ u‖K‖_F, has ‖K² − K‖_F = ‖KE + EK − E − E²‖_F ≤
+    (2κ + 1)u‖K‖_F + (u‖K‖_F)².  One that was computed too may be 16√m times as far off, as long as
+    that is little beside K.
+    """
+    stored = (2 * kappa + 1) * u * size + (u * size) ** 2
+    explained: Float[np.ndarray, " batch"] = np.maximum(
+        stored, np.minimum(16 * np.sqrt(m) * stored, np.sqrt(u) / 4 * np.maximum(kappa, 1))
+    )
+    return explained
 
 
 def _worst(sizes: np.ndarray[Any, Any]) -> tuple[int, ...]:

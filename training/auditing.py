@@ -32,7 +32,9 @@ def run_audit(
     ending = options["output"].suffix if options["output"] is not None else ".html"
     if ending not in (".html", ".json", ".txt"):
         raise ValueError(f"expected --output to end in .html, .json or .txt; got {options['output'].name}")
-    net = named_network(network, options["weights"]).to(device)
+    with torch.random.fork_rng():
+        torch.manual_seed(options["seed"])
+        net = named_network(network, options["weights"]).to(device)
     x, picture = named_inputs(data, net, options["data_dir"], options["samples"], options["seed"])
     x = _prepared(x, options)
     _require_fit(net, x)

@@ -97,7 +97,7 @@ def demo(
 @click.option("--search", type=click.IntRange(0, 10_000), default=50, show_default=True, help="Steps.")
 @click.option("--reach", default="0.1", show_default=True, help="How far a search may go, a share of ‖x‖.")
 @click.option("--mode", type=click.Choice(["eval", "train"]), default="eval", show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Of noise, directions and what is followed.")
+@click.option("--seed", default=0, show_default=True, help="Of new weights, noise, directions.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …")
 @click.option("--at-most", help="Exit with status 1 unless the share is proved to be at most this.")
 @click.option("--output", type=click.Path(path_type=Path), help="Report to write: .html, .json or .txt.")
