@@ -10,8 +10,7 @@ FAINT = (
     "network-layernorm-default-eps-in-float32",
     "network-weights-decayed-by-1e-5",
 )
-"""Relative errors of 10⁻⁵ in single precision, which sound networks with an ill-conditioned factor reach by
-rounding alone; found once a tolerance is given."""
+"""Relative errors of 10⁻⁵ in single precision: within the default tolerance, found once one is given."""
 
 
 def given(fault):

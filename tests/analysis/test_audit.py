@@ -74,6 +74,12 @@ def test_the_bound_is_the_share_at_which_so_few_have_the_rest_of_the_probability
         assert found.bound == 1
 
 
+def test_459_inputs_without_a_violation_are_enough_for_one_percent():
+    assert audit(lambda x: x, np.ones((459, 1)), **QUICK).within(0.01) is False  # collapsed: one point
+    assert audit(lambda x: x, normal(459, 1), **QUICK).within(0.01)
+    assert not audit(lambda x: x, normal(458, 1), **QUICK).within(0.01)
+
+
 def test_a_projector_passes_every_part():
     P, x = oblique(6, 3, 4.0), normal(700, 6)
     found = audit(linear(P), x)
