@@ -42,6 +42,12 @@ PROJECTOR = "tests/analysis/test_projector.py"
 REFINEMENT = "tests/analysis/test_refinement.py"
 VERIFY = "tests/analysis/test_verification.py"
 STRATEGY = "tests/analysis/test_strategies.py"
+BROKEN_LAWS = VERIFY + "::test_broken_laws_are_found_and_named"
+NETWORKS = VERIFY + "::test_networks_are_held_to_more"
+PROJECTING = VERIFY + "::test_networks_that_project_pass_in_every_precision"
+TOLD_APART = VERIFY + "::test_arithmetic_and_mathematics_are_told_apart"
+CLAIMS = "tests/analysis/test_claims.py"
+AUDIT = "tests/analysis/test_audit.py"
 RULES = "tests/training/test_rules.py"
 MEASURES = "tests/training/test_measures.py"
 ENSEMBLE = "tests/training/test_ensemble.py"
@@ -603,16 +609,163 @@ MUTANTS = [
     ),
     ("corrector/plan.py", "d * left.shift", "d * right.shift", PLAN),
     ("analysis/iteration.py", "self.g, self.rough = MCWEENY, False", "self.rough = False", ITERATION),
-    ("analysis/verification.py", "kept, given = _copied(x), _copied(x)", "kept, given = x, x", VERIFY),
-    ("analysis/verification.py", "first = _copied(y)", "first = y", VERIFY),
-    ("analysis/verification.py", "u * (32 + kappa**2)", "1e4 * u * (32 + kappa**2)", VERIFY),
-    ("analysis/strategies.py", "np.sqrt(np.square(norms) - 1)", "np.array(norms)", STRATEGY),
+    ("analysis/laws.py", "kept, given = copied(x), copied(x)", "kept, given = x, x", BROKEN_LAWS),
+    ("analysis/laws.py", "first = copied(y)  #", "first = y  #", BROKEN_LAWS),
     (
-        "analysis/strategies.py",
-        "grade[:, None] < grade[None, :]",
-        "grade[:, None] <= grade[None, :]",
+        "analysis/laws.py",
+        "_AGAIN = 8",
+        "_AGAIN = 1",
+        VERIFY + "::test_chance_that_seldom_shows_is_found_by_its_generator",
+    ),
+    (
+        "analysis/laws.py",
+        "if not same(handed_out, y, self.equal):",
+        "if False:",
+        VERIFY + "::test_a_buffer_handed_out_twice_is_found",
+    ),
+    (
+        "analysis/laws.py",
+        "set_alike(unused, self.f)",
+        "pass",
+        VERIFY + "::test_networks_get_tensors_of_their_own_dtype_in_the_mode_asked_for",
+    ),
+    (
+        "analysis/laws.py",
+        "for place in (slice(-1, None), slice(0, 1)):",
+        "for place in (slice(0, 1),):",
+        NETWORKS,
+    ),
+    (
+        "analysis/laws.py",
+        "(names := changed(before, state(self.f)))",
+        "(names := changed(before, before))",
+        NETWORKS,
+    ),
+    (
+        "analysis/laws.py",
+        "not self._repeats(z, again := copied(self.f(y)))",
+        "not self._repeats(z, again := z)",
+        VERIFY + "::test_an_f_that_empties_what_it_is_handed_back_is_found",
+    ),
+    ("analysis/rounding.py", "float(np.sqrt(u)) / 2", "float(np.sqrt(u)) * 8", PROJECTING),
+    (
+        "analysis/rounding.py",
+        "_GROWTH = 8, 32",
+        "_GROWTH = 8, 0",
+        VERIFY + "::test_multiplying_by_a_projector_is_idempotent",
+    ),
+    ("analysis/rounding.py", "if left <= _FAITHFUL * error", "if left >= _FAITHFUL * error", TOLD_APART),
+    ("analysis/differences.py", "return most * float(", "return float(", VERIFY),
+    (
+        "analysis/values.py",
+        "a.kind != b.kind",
+        "False",
+        VERIFY + "::test_values_of_many_kinds_are_told_apart",
+    ),
+    ("analysis/values.py", "equal_nan=True))", "equal_nan=False))", VERIFY + "::test_equal_values_are_equal"),
+    (
+        "analysis/verification.py",
+        "stored = (2 * kappa + 1) * u * size",
+        "stored = 1e4 * (2 * kappa + 1) * u * size",
+        VERIFY,
+    ),
+    (
+        "analysis/verification.py",
+        "stored, np.minimum(16",
+        "0, np.minimum(16",
+        VERIFY + "::test_true_projectors_pass",
+    ),
+    ("analysis/claims.py", "x).astype(self.dtype)", "x)", CLAIMS),
+    ("analysis/claims.py", "library.moved(made, self.dtype, self.device)", "made", CLAIMS),
+    (
+        "analysis/pytest_plugin.py",
+        "self._variant.revisit()",
+        "pass",
+        CLAIMS + "::test_a_trace_of_earlier_calls_is_found_when_they_are_over",
+    ),
+    (
+        "analysis/auditing.py",
+        "~(self.errors <= self.epsilon)",
+        "self.errors > 2 * self.epsilon + 1",
+        AUDIT + "::test_the_bound_is_the_share_at_which_so_few_have_the_rest_of_the_probability",
+    ),
+    (
+        "analysis/auditing.py",
+        'alternative="less"',
+        'alternative="two-sided"',
+        AUDIT + "::test_the_bound_is_the_share_at_which_so_few_have_the_rest_of_the_probability",
+    ),
+    (
+        "analysis/auditing.py",
+        "after / before if before",
+        "before / after if before",
+        AUDIT + "::test_it_measures_what_metrics_measures",
+    ),
+    (
+        "analysis/auditing.py",
+        "and not self.collapsed",
+        "",
+        AUDIT + "::test_a_constant_map_is_called_collapsed_not_idempotent",
+    ),
+    (
+        "analysis/auditing.py",
+        "[*self.worst.kept, *",
+        "[*",
+        AUDIT + "::test_the_search_starts_at_the_worst_input",
+    ),
+    (
+        "analysis/measuring.py",
+        "self.count * share * float",
+        "self.count * float",
+        AUDIT + "::test_spreads_of_batches_add_up",
+    ),
+    (
+        "analysis/measuring.py",
+        "off == 0, 0.0, off / size",
+        "size == 0, 0.0, off / size",
+        AUDIT + "::test_relative_errors_of_zeros",
+    ),
+    (
+        "analysis/sources.py",
+        "elif (place := int(self.rng.integers(self.passed + 1))) < self.size:",
+        "elif (place := 0) > 0:",
+        AUDIT + "::test_the_rank_is_that_of_a_uniform_sample",
+    ),
+    (
+        "analysis/tangents.py",
+        "again = product(f, y, w)",
+        "again = product(f, x, w)",
+        AUDIT + "::test_jacobians_are_taken_at_the_value",
+    ),
+    (
+        "analysis/search.py",
+        "off * xp.where(size > radius",
+        "off * xp.where(size < 0 * radius",
+        AUDIT + "::test_the_search_keeps_to_its_ball",
+    ),
+    (
+        "training/weights.py",
+        "if len(widths) < 2 or not all(0 < width <= _WIDEST for width in widths):",
+        "if False:",
+        "tests/training/test_audit_command.py",
+    ),
+    (
+        "training/weights.py",
+        'if path.suffix != ".safetensors":',
+        "if False:",
+        "tests/training/test_audit_command.py",
+    ),
+    ("analysis/csform.py", "exact = sqrt(norm * norm - 1)", "exact = norm", STRATEGY),
+    ("analysis/csform.py", "size / kappa**2", "size", STRATEGY),
+    (
+        "analysis/csform.py",
+        "core - np.outer(v, 2 * (v @ core) / squares)",
+        "core - np.outer(v, (v @ core) / squares)",
         STRATEGY,
     ),
+    ("analysis/csform.py", "grade[:, None] < grade[None, :]", "grade[:, None] <= grade[None, :]", STRATEGY),
+    ("analysis/strategies.py", "order + 2 if jordan else 1", "order + 1 if jordan else 1", STRATEGY),
+    ("analysis/strategies.py", "draw(_floats(3, 30)) * size", "draw(_floats(0, 1)) * size", STRATEGY),
     ("training/rules.py", "pull = fixed - target", "pull = target - fixed", RULES),
     (
         "training/rules.py",

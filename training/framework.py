@@ -24,8 +24,8 @@ class Torch:
         self, x: Inexact[np.ndarray, "*shape"] | Tensor, subject: Any, dtype: str | None, device: str | None
     ) -> Tensor:
         """X as a tensor, of the dtype and on the device named, or else of the subject's parameters."""
-        home = _home(subject)
         given = x if isinstance(x, Tensor) else torch.tensor(x)
+        home = _home(subject, given)
         target = _dtype(dtype) if dtype else home.dtype
         return given.to(device=device or home.device, dtype=target if given.is_floating_point() else None)
 
@@ -75,12 +75,12 @@ class Torch:
         return drawn.to(like)
 
 
-def _home(subject: Any) -> Tensor:
+def _home(subject: Any, otherwise: Tensor) -> Tensor:
     """A floating-point parameter or buffer of the network, which says where and in what it computes."""
     if isinstance(subject, Tensor):
         return subject
     tensors = (*subject.parameters(), *subject.buffers()) if isinstance(subject, nn.Module) else ()
-    return next((t for t in tensors if t.is_floating_point()), torch.empty(0))
+    return next((t for t in tensors if t.is_floating_point()), otherwise)
 
 
 def _dtype(name: str) -> torch.dtype:

@@ -142,6 +142,25 @@ def test_a_map_idempotent_at_its_data_alone_fails_the_jacobian_test():
         np.testing.assert_allclose(found.jacobian, 1, atol=accuracy)  # J(y)w − w = 2w − w
 
 
+def test_jacobians_are_taken_at_the_value():
+    """f(x) = x/‖x‖: J(x) = (I − yyᵀ)/‖x‖, and J(y) leaves it as it is; J(x) does not."""
+    x = 3 * normal(200, 5)
+    net = nn.Module()
+    net.forward = lambda x: x / x.norm(dim=1, keepdim=True)
+    assert audit(net, torch.from_numpy(x)).jacobian.max() < 1e-12
+    found = audit(lambda x: x / np.linalg.norm(x, axis=1, keepdims=True), x)
+    assert found.jacobian.max() < 1e-8
+
+
+def test_the_search_keeps_to_its_ball():
+    net = nn.Module()
+    net.forward = lambda x: torch.where(x > 20, x, x + x**2 / 10)
+    x = torch.linspace(0, 9, 50, dtype=torch.float64).reshape(25, 2)
+    found = audit(net, torch.cat([x, torch.full((1, 2), 30.0, dtype=torch.float64)]), reach=0.05)
+    assert 0.049 < found.search.distance <= 0.05 + 1e-9
+    assert found.search.error > found.search.start
+
+
 def test_the_search_finds_what_the_data_do_not_show():
     """f is the identity but on a narrow strip beside the data, where it adds a bump."""
 

@@ -114,7 +114,7 @@ def broken(folder):
     save_file({"w": torch.zeros(2)}, folder / "other.safetensors")
     header = {
         "architecture": json.dumps(
-            {"perceptron": [10**9, 2], "activation": "LeakyReLU(0.01)", "last": "Sigmoid"}
+            {"perceptron": [2 * 10**6, 2], "activation": "LeakyReLU(0.01)", "last": "Sigmoid"}
         )
     }
     save_file({"w": torch.zeros(2)}, folder / "wide.safetensors", metadata=header)
