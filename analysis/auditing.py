@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import binomtest
 
 from .collapse import VARIANCE_FLOOR, effective_rank, singular_values
-from .frameworks import in_mode, is_module, require_mode, without_gradients
+from .frameworks import in_mode, is_module, require_instance, require_mode, without_gradients
 from .laws import Laws
 from .measuring import Spread, applied, relative_errors, rows
 from .search import Search, worst_input
 from .sources import Reservoir, Worst, batches_of, count_of, stacked
+from .surroundings import spared
 from .tangents import jacobian_defects
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ class Audit:
             near x; empty where it was not looked at or every w vanishes.
         derivative: how J was applied: "forward mode", "central differences", or why it was not.
         search: the input found by following the gradient of the relative error; or why there is none.
+        distinct: how many inputs differ from one another.
         notices: laws other than f(f(x)) = f(x) that are broken: chance, state, dependence on the batch.
     """
 
@@ -77,6 +80,7 @@ class Audit:
     derivative: str
     search: Search | str
     notices: tuple[str, ...] = ()
+    distinct: int | None = None
 
     @property
     def violations(self) -> int:
@@ -95,12 +99,16 @@ class Audit:
 
     @property
     def collapsed(self) -> bool:
-        """Whether the outputs keep less than a thousandth of the inputs' variance."""
+        """Whether the outputs keep less than a thousandth of the inputs' variance, or none that is finite."""
         return not self.kept >= VARIANCE_FLOOR
 
     def within(self, share: float) -> bool:
-        """Whether at most this share violates, with this confidence, and the outputs have not collapsed."""
-        return self.bound <= share and not self.collapsed
+        """Whether at most this share violates, with this confidence, and nothing else speaks against it.
+
+        That is: the outputs have not collapsed, and no other law was seen broken, so that another look
+        at the same inputs would have found the same.
+        """
+        return self.bound <= share and not self.collapsed and not self.notices
 
     def quantiles(self, values: Vector | None = None) -> dict[str, float]:
         """Return median, 90 %, 99 % and maximum of the errors, or of other values.
@@ -109,7 +117,7 @@ class Audit:
         """
         values = self.errors if values is None else values
         found = np.quantile(values, QUANTILES, method="inverted_cdf") if values.size else np.full(4, np.nan)
-        return dict(zip(("median", "90%", "99%", "max"), map(float, found), strict=True))
+        return dict(zip(("median", "90 %", "99 %", "max"), map(float, found), strict=True))
 
     def report(self) -> str:
         """Return the findings as text, a line each."""
@@ -179,15 +187,16 @@ def audit(
             over; or a data set of single items.  A network gets them in its own dtype, on its device.
         confidence: of the bound, between 0 and 1.
         epsilon: the greatest relative error that is no violation.
-        samples: how many inputs to look at; all when None.
+        samples: how many inputs to look at, drawn at random where their number is known, else the first;
+            all when None.
         applications: how far f, f², f³, … are followed.
         directions: how many random directions an input to test J(f(x))·J(x)v = J(x)v in; 0 for none.
         search: gradient steps towards the worst input near the data; 0 for none.
-        reach: how far from an input that search may go, as a share of its norm; within the range of
-            the data in any case.
+        reach: how far from an input that search may go, as a share of its norm; within the range
+            that the data have in each number in any case.
         batch: how many inputs f is given at once, at most.
         mode: "eval" or "train" for a network meanwhile; as it is when None.
-        seed: of the directions and of which inputs are followed.
+        seed: of the directions, and of which inputs are looked at and followed.
         name: what the report calls f; its own name when None.
         progress: called with the inputs looked at so far and how many come, None if unknown.
 
@@ -207,10 +216,12 @@ def audit(
     (0, 0.0092, False)
     """
     _require(confidence, epsilon, samples, applications, directions, search, reach, batch, mode)
+    require_instance(f)
+    f = spared(f, mode)
     with in_mode(f, mode):
         seen = _Seen(f, seed)
         total = count_of(inputs, samples)
-        for x in batches_of(inputs, f, batch, samples):
+        for x in batches_of(inputs, f, batch, samples, seed):
             seen.take(x)
             if progress is not None:
                 progress(seen.count, total)
@@ -237,6 +248,7 @@ def audit(
             derivative=derivative,
             search=worst_input(f, seen.starts(), search, reach, (seen.least, seen.greatest)),
             notices=_notices(f, sample[:8]),
+            distinct=len(seen.distinct),
         )
 
 
@@ -247,9 +259,10 @@ class _Seen:
         self.f, self.reservoir, self.worst = f, Reservoir(_SPREAD, seed), Worst(_STARTS // 2)
         self.errors: list[Vector] = []
         self.count = 0
-        self.least, self.greatest = np.inf, -np.inf
+        self.least, self.greatest = np.float64(np.inf), np.float64(-np.inf)
+        self.distinct: set[bytes] = set()
         self.moments = {"x": Spread(), "y": Spread()}
-        self.off = 0.0
+        self.off, self.scale = 0.0, 0.0
 
     def take(self, x: Array) -> None:
         with without_gradients(self.f):
@@ -258,11 +271,14 @@ class _Seen:
         self.errors.append(relative_errors(y, z))
         self.worst.offer(x, self.errors[-1])
         here, there = rows(x), rows(y)
-        self.moments["x"].add(here)
-        self.moments["y"].add(there)
+        self.scale = self.scale or float(np.abs(here).max()) or 1.0  # whose square may overflow
+        self.moments["x"].add(here / self.scale)
+        self.moments["y"].add(there / self.scale)
         with np.errstate(all="ignore"):
-            self.off += float(np.square(np.abs(rows(z) - there)).sum())
-        self.least, self.greatest = min(self.least, here.min()), max(self.greatest, here.max())
+            self.off += float(np.square(np.abs((rows(z) - there) / self.scale)).sum())
+        self.least = np.minimum(self.least, here.min(0))
+        self.greatest = np.maximum(self.greatest, here.max(0))
+        self.distinct.update(sha256(row.tobytes()).digest() for row in here)
         self.reservoir.offer(x)
         self.count += len(here)
 
@@ -306,7 +322,7 @@ def _ranks(f: Callable[[Array], Array], x: Array) -> tuple[float, Vector, float,
 
 def _notices(f: Callable[[Array], Array], x: Array) -> tuple[str, ...]:
     laws = Laws(f, batched=is_module(f))
-    breach = laws.presumption(x) or laws.revisited()
+    breach = laws.presumption(x[: len(x) // 2 or 1]) or laws.presumption(x[len(x) // 2 :]) or laws.revisited()
     return () if breach is None else (f"expected {breach.law}; {breach.detail}",)
 
 

@@ -7,6 +7,7 @@ device and mode.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -17,7 +18,13 @@ import numpy as np
 from .frameworks import framework, in_mode, is_module
 from .laws import Laws
 from .values import is_floating
-from .verification import IdempotencyError, assert_idempotent, is_strategy
+from .verification import (
+    IdempotencyError,
+    assert_idempotent,
+    is_strategy,
+    require_one_argument,
+    require_tolerance,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +34,8 @@ if TYPE_CHECKING:
 
 MARK = "__idempotent__"
 
+_DTYPES = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+_DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "mtia", "npu")
 _Subject = TypeVar("_Subject")
 
 
@@ -43,9 +52,8 @@ class Claim:
 
     def variants(self, subject: Any) -> list[Variant]:
         """One for each dtype, device and mode; of a network, all its devices here and "eval" by default."""
-        made = subject() if isinstance(subject, type) else subject
-        network = is_module(made)
-        library = framework(made) if network else None
+        network = is_module(subject)
+        library = framework(subject) if network else None
         devices = self.devices or (library.devices() if library is not None else (None,))
         modes = self.modes or (("eval",) if network else (None,))
         return [Variant(self, subject, *choice) for choice in product(self.dtypes, devices, modes)]
@@ -68,8 +76,10 @@ class Variant:
 
     def missing(self) -> str | None:
         """Why this cannot be tested here, or None."""
-        library = framework(self._made())
-        if self.device is None or library is None or self.device in library.devices():
+        library = framework(self.subject)
+        if self.device is None or library is None:
+            return None
+        if self.device.partition(":")[0] in library.devices():
             return None
         return f"{self.device} is not available; there is {', '.join(library.devices())}"
 
@@ -98,9 +108,10 @@ class Variant:
             from .strategies import property_test
 
             return property_test(self.holds, self.claim.inputs, self.claim.settings, name)
-        return self._check
+        return lambda: self._check()
 
     def _check(self) -> None:
+        __tracebackhide__ = True
         laws = self.laws
         assert_idempotent(
             laws.f,
@@ -118,7 +129,12 @@ class Variant:
             raise IdempotencyError(breach)
 
     def _made(self) -> Any:
-        return self.subject() if isinstance(self.subject, type) else self.subject
+        if not isinstance(self.subject, type):
+            return self.subject
+        try:
+            return self.subject()
+        except TypeError as error:
+            raise TypeError(f"expected a class that is made without arguments; {error}") from None
 
     def _moved(self, x: Any) -> Any:
         f = self.laws.f
@@ -129,6 +145,8 @@ class Variant:
             raise ValueError(f"expected tensors, to put them on {self.device}; got {type(x).__name__}")
         if self.dtype is None or not is_floating(x):
             return x
+        if self.dtype == "bfloat16":
+            raise ValueError(f"expected tensors, to make them bfloat16; got {type(x).__name__}")
         return np.asarray(x).astype(self.dtype)
 
 
@@ -166,7 +184,7 @@ def idempotent(
     Raises:
         TypeError: what is decorated cannot be called or marked, as built-in functions cannot, or has
             no inputs and no annotation.
-        ValueError: an option that is no list of names, or an unknown mode.
+        ValueError: an option that is no list of names, or of unknown ones.
 
     >>> @idempotent
     ... def squeezed(text: str) -> str:
@@ -178,19 +196,28 @@ def idempotent(
     """
     if callable(inputs) and not is_strategy(inputs):
         return idempotent()(inputs)
-    if modes is not None and not set(_names("modes", modes)) <= {"eval", "train"}:
-        raise ValueError(f"`modes` must be of 'eval' and 'train'; got {modes!r}")
-    if tolerance is not None and not 0 <= tolerance < np.inf:
-        raise ValueError(f"`tolerance` must be a number of at least 0; got {tolerance}")
+    options = {
+        "dtypes": _names("dtypes", dtypes, _DTYPES),
+        "devices": _names("devices", devices, _DEVICES),
+        "modes": _names("modes", modes, ("eval", "train")),
+    }
+    require_tolerance(tolerance)
+    if settings is not None and not hasattr(settings, "max_examples"):
+        raise TypeError(f"`settings` must be a hypothesis.settings; got {type(settings).__name__}")
+    given = _several(inputs)
 
     def mark(subject: _Subject) -> _Subject:
         if not callable(subject):
             raise TypeError(f"expected a function, a network or a class; got {type(subject).__name__}")
+        if isinstance(subject, staticmethod | classmethod):
+            raise TypeError(f"expected @{type(subject).__name__} above @idempotent; got it below")
+        if not isinstance(subject, type):
+            require_one_argument(subject)
         claim = Claim(
-            inputs=_inferred(subject) if inputs is None else inputs,
-            dtypes=(None,) if dtypes is None else _names("dtypes", dtypes),
-            devices=None if devices is None else _names("devices", devices),
-            modes=None if modes is None else _names("modes", modes),
+            inputs=_inferred(subject) if given is None else given,
+            dtypes=options["dtypes"] or (None,),
+            devices=options["devices"],
+            modes=options["modes"],
             settings=settings,
             laws=Laws(subject, tolerance, equal, batched=batched),
         )
@@ -217,7 +244,23 @@ def _inferred(subject: Any) -> Any:
     return by_annotation(subject)
 
 
-def _names(option: str, given: Sequence[str]) -> tuple[str, ...]:
+def _several(inputs: Any) -> Any:
+    """A strategy as it is, anything else as a list that each test can go through."""
+    if inputs is None or is_strategy(inputs):
+        return inputs
+    if isinstance(inputs, str | bytes | Mapping) or not isinstance(inputs, Iterable):
+        raise TypeError(f"`inputs` must be a strategy or a list of inputs; got {type(inputs).__name__}")
+    found = list(inputs)
+    if not found:
+        raise ValueError("`inputs` must hold at least one input; got none")
+    return found
+
+
+def _names(option: str, given: Sequence[str] | None, known: Sequence[str]) -> tuple[str, ...] | None:
+    if given is None:
+        return None
     if isinstance(given, str) or not given or not all(isinstance(name, str) for name in given):
         raise ValueError(f"`{option}` must be a list of names; got {given!r}")
+    if unknown := [name for name in given if name.partition(":")[0] not in known]:
+        raise ValueError(f"`{option}` must be of {', '.join(known)}; got {unknown[0]!r}")
     return tuple(given)

@@ -47,7 +47,9 @@ def singular_values(rows: Float[Array, "batch n"]) -> Float[Array, " k"]:
     xp = array_api_compat.array_namespace(rows)
     finite = xp.all(xp.isfinite(rows))
     rows = xp.astype(xp.where(finite, rows, xp.zeros_like(rows)), xp.float64)
+    most = xp.max(xp.abs(rows))  # whose square may overflow
+    rows = rows / xp.where(most > 0, most, xp.ones_like(most))
     across = xp.matrix_transpose(rows)
     gram = rows @ across if rows.shape[0] < rows.shape[1] else across @ rows
     values = xp.linalg.eigvalsh(gram)
-    return xp.sqrt(xp.where(values > 0, values, xp.zeros_like(values)))
+    return most * xp.sqrt(xp.where(values > 0, values, xp.zeros_like(values)))

@@ -71,13 +71,13 @@ class Arithmetic:
         return Fraction(x) if self.field == "rational" else x
 
     def at_most(self, D: Matrix, bound: float) -> Matrix:
-        """D scaled to the spectral norm `bound`; or to at most that, by a rational factor."""
+        """D scaled to the Frobenius norm `bound`; or to at most that, by a rational factor."""
         factor: Any
         if self.field == "rational":
             squares = (D * D).sum() if D.size else 0
             factor = Fraction(bound) / (isqrt(int(squares)) + 1)
         else:
-            norm = float(np.linalg.norm(D, 2)) if D.size else 0.0
+            norm = float(np.linalg.norm(D))
             factor = bound / norm if norm else 0.0
         scaled: Matrix = D * factor
         return scaled
@@ -96,10 +96,9 @@ def projector(numbers: Arithmetic, n: int, rank: int, norms: Sequence[float]) ->
     return numbers.turned(numbers.rng, core)
 
 
-def perturbed(numbers: Arithmetic, P: Matrix, size: float) -> Matrix:
-    """Return P + D, D so small that a word with k letters D has norm at most size^k."""
-    rng = np.random.default_rng([numbers.seed, 1])
-    kappa = max(float(np.linalg.norm(P.astype(complex), 2)), 1.0)
+def perturbed(numbers: Arithmetic, P: Matrix, kappa: float, size: float) -> Matrix:
+    """Return P + D, ‖P‖ ≤ κ, D so small that a word with k letters D has norm at most size^k."""
+    rng = np.random.default_rng(numbers.seed + 2**32)
     K: Matrix = P + numbers.at_most(numbers.noise(rng, len(P)), size / kappa**2)
     return K
 
@@ -128,7 +127,7 @@ def beside(numbers: Arithmetic, block: Matrix, rest: Matrix) -> Matrix:
     core = np.zeros((n, n), dtype=np.result_type(block, rest))
     core += 0 * block[0, 0]
     core[:b, :b], core[b:, b:] = block, rest
-    return numbers.turned(np.random.default_rng([numbers.seed, 2]), core)
+    return numbers.turned(np.random.default_rng(numbers.seed + 2**33), core)
 
 
 def chain(numbers: Arithmetic, value: int, length: int, size: float) -> Matrix:

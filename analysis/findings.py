@@ -35,9 +35,13 @@ def sentences(audit: Audit) -> list[tuple[str, str]]:
         f"{_percent(audit.confidence)} confidence at most {_percent(audit.bound)} of all such inputs do, "
         "if these were drawn from them independently."
     )
+    if audit.distinct is not None and audit.distinct < count:
+        verdict += f" Only {audit.distinct} of them differ from one another."
     errors = ", ".join(f"{name} {value:.3g}" for name, value in found.items())
     kept = (
-        f"COLLAPSED: the outputs keep {audit.kept:.2g} of the variance of the inputs, so that an error "
+        "The outputs or inputs do not vary within floating-point range: what they keep was not measured"
+        if not isfinite(audit.kept)
+        else f"COLLAPSED: the outputs keep {audit.kept:.2g} of the variance of the inputs, so that an error "
         "says nothing"
         if audit.collapsed
         else f"The outputs keep {audit.kept:.3g} of the variance of the inputs; centred error "
@@ -83,6 +87,7 @@ def as_dict(audit: Audit) -> dict[str, Any]:
         "shape": list(audit.shape),
         "epsilon": audit.epsilon,
         "confidence": audit.confidence,
+        "distinct": audit.distinct,
         "violations": audit.violations,
         "bound": audit.bound,
         "relative_error": _numbers(audit.quantiles()),
@@ -128,15 +133,16 @@ def _drift(audit: Audit) -> str:
 
 def _jacobian(audit: Audit) -> str:
     if not audit.jacobian.size:
-        none = audit.derivative in ("forward mode", "central differences")
-        return "f is constant along every direction tried." if none else f"{audit.derivative}."
+        if audit.derivative in ("forward mode", "central differences"):
+            return "J(x)v vanishes for every v: f is constant there, or hides its derivative."
+        return _sentence(audit.derivative)
     found = ", ".join(f"{name} {value:.3g}" for name, value in audit.quantiles(audit.jacobian).items())
     return f"‖J(f(x))w − w‖/‖w‖, w = J(x)v, {audit.jacobian.size} directions by {audit.derivative}: {found}."
 
 
 def _worst(audit: Audit) -> str:
     if not isinstance(audit.search, Search):
-        return f"{audit.search}."
+        return _sentence(audit.search)
     found = audit.search
     return (
         f"Relative error {found.error:.3g}, {_percent(found.distance)} of its norm away from an input where "
@@ -165,6 +171,10 @@ def _embedded(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", bbox_inches="tight")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _raised(k: int) -> str:

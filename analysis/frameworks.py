@@ -68,7 +68,8 @@ def framework(subject: Any) -> Framework | None:
     >>> framework(len) is None
     True
     """
-    for root in dict.fromkeys(cls.__module__.partition(".")[0] for cls in type(subject).__mro__):
+    classes = (subject if isinstance(subject, type) else type(subject)).__mro__
+    for root in dict.fromkeys(cls.__module__.partition(".")[0] for cls in classes):
         if (found := _loaded(root)) is not None:
             return found
     return None
@@ -80,6 +81,14 @@ def _loaded(name: str) -> Framework | None:
         found: Framework = entry.load()()
         return found
     return None
+
+
+def require_instance(subject: Any) -> None:
+    """Raise TypeError if the subject is a class of networks, or nothing that can be called."""
+    if isinstance(subject, type) and is_module(subject):
+        raise TypeError(f"expected a network; got the class {subject.__name__}: make an instance of it")
+    if not callable(subject):
+        raise TypeError(f"expected a function or a network; got {type(subject).__name__}")
 
 
 def is_module(subject: Any) -> bool:

@@ -17,7 +17,7 @@ from .differences import apart, distance, norm, pair, severity, steps
 from .frameworks import set_alike, without_gradients
 from .rounding import by_size, cause, explained
 from .surroundings import chance, changed, hint, state, twin
-from .values import copied, equal_leaves, is_array, is_whole, leaves, mismatch, same
+from .values import copied, equal_leaves, is_whole, leaves, mismatch, same, samples, sliced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,10 +158,10 @@ class Laws:
         if not self.batched:
             return None
         law = "that a sample's value does not depend on its batch"
-        if not (is_array(x) and is_array(first) and x.ndim and first.ndim and len(x) == len(first) > 1):
+        if (count := samples(x)) is None or count < 2 or samples(first) != count:
             return None
         # The last alone tells what depends on those before it, the first what on those behind.
-        for place in (slice(-1, None), slice(0, 1)):
+        for place in (slice(-1, None), slice(0, 1), slice(count // 2, count // 2 + 1)):
             found = self._part(law, x, first, place)
             if found is not None:
                 return found
@@ -170,15 +170,15 @@ class Laws:
     def _part(self, law: str, x: Any, first: Any, place: slice) -> Breach | None:
         """Whether the samples at this place have the value they have among all."""
         try:
-            alone = self.f(copied(x[place]))
+            alone = self.f(copied(sliced(x, place)))
         except Exception:  # noqa: BLE001 - as batch statistics do of one sample
-            place = slice(0, len(x) // 2)
+            place = slice(0, (samples(x) or 0) // 2)
             try:
-                alone = self.f(copied(x[place]))
+                alone = self.f(copied(sliced(x, place)))
             except Exception as error:  # noqa: BLE001
                 detail = f"f of fewer samples raised {type(error).__name__}: {error}{hint(self.f)}"
                 return Breach(law, detail, x, first)
-        part, alone, expected = x[place], copied(alone), copied(first[place])
+        part, alone, expected = sliced(x, place), copied(alone), copied(sliced(first, place))
         return self._compared(law, x, expected, alone, part)
 
     def _repeats(self, first: Any, again: Any) -> bool:
@@ -194,7 +194,7 @@ class Laws:
     def _compared(self, law: str, x: Any, y: Any, z: Any, at: Any) -> Breach | None:
         """Hold z, the value of f at `at`, against y leaf by leaf; the worst one is reported."""
         if self.equal is not None:
-            return None if self.equal(y, z) else Breach(law, pair(y, z), x, y, z)
+            return None if same(y, z, self.equal) else Breach(law, pair(y, z), x, y, z)
         ours, others = leaves(y), leaves(z)
         if (where := mismatch(ours, others)) is not None:
             kind = "that f(f(x)) has the kind of f(x)" if law.startswith("f(f(x))") else law

@@ -18,15 +18,23 @@ if TYPE_CHECKING:
 
 
 def applied(f: Callable[[Array], Array], x: Array) -> Array:
-    """Return f(x), which must be an array of the shape of x."""
-    y = f(x)
+    """Return f(x), which must be an array of the shape of x.
+
+    f gets a copy, and what it gives is copied: it may work in place, or hand out one buffer again.
+    """
+    y = f(_copy(x))
     if not array_api_compat.is_array_api_obj(y):
         raise TypeError(f"`f` must return an array; got {type(y).__name__}")
     if tuple(y.shape) != tuple(x.shape):
         raise ValueError(
             f"`f` must keep the shape of its input: expected {tuple(x.shape)}; got {tuple(y.shape)}"
         )
-    return y
+    return _copy(y)
+
+
+def _copy(x: Array) -> Array:
+    """A copy that gradients pass through."""
+    return x * 1
 
 
 def rows(x: Array) -> Inexact[np.ndarray, "batch n"]:

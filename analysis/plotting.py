@@ -284,7 +284,7 @@ def _draw_errors(ax: Axes, audit: Audit) -> None:
 def _draw_drift(ax: Axes, audit: Audit) -> None:
     """How far fᵏ(x) goes from f(x): median, and the band up to the greatest."""
     steps = np.arange(1, len(audit.drift) + 1)
-    found = {q: np.array([audit.quantiles(row)[q] for row in audit.drift]) for q in ("median", "90%", "max")}
+    found = {q: np.array([audit.quantiles(row)[q] for row in audit.drift]) for q in ("median", "90 %", "max")}
     shares = audit.drift[np.isfinite(audit.drift) & (audit.drift > 0)]
     floor, top = float(shares.min(initial=1.0)), float(shares.max(initial=1e-3))
     for colour, (name, values) in zip(PALETTE, found.items(), strict=False):
@@ -306,4 +306,4 @@ def _draw_spectra(ax: Axes, audit: Audit) -> None:
     ax.set(yscale="log", xlabel="direction", ylabel="singular value, share", title="What the outputs keep")
     ax.set_ylim(1e-6, max(2.0, 2 * float(audit.spectrum.max(initial=0))))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(loc="upper right", fontsize=8)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), fontsize=8)

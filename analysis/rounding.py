@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ULPS = 64
-"""Units of round-off, times √size and the largest number, that an error may always have; at most √u/2."""
-_SHAKE, _GROWTH = 8, 32
-"""How many units of round-off f(x) is moved by to see how f answers, and what its answer counts times."""
+"""Units of round-off, of ‖y‖, that an error may always have; at most √u/2 of it."""
+_SHAKE = 8
+"""Units of round-off that numbers are moved by to see how f answers."""
+_GROWTH_Y, _GROWTH_X = 32, 8
+"""How many times the answer counts, at f(x) and at x."""
 _FAITHFUL = 0.1
 """Share of an error that, left in higher precision, is f's own and not that of its arithmetic."""
 
@@ -24,34 +26,41 @@ _FAITHFUL = 0.1
 def explained(f: Callable[[Any], Any], x: Any, y: Any, z: Any, at: Any) -> list[float]:
     """Return how far each leaf of z, the value of f at `at`, may be from that of y by rounding alone.
 
-    min(64u, √u/2)·√size times the largest number in x and y; and, where z differs from y at all, 32
-    times what f makes of a shift of `at` by 8 units of round-off, at most √u·‖y‖.
+    min(64u, √u/2)·‖y‖; and, where z differs from y at all, 32 times what f makes of a shift of `at` by 8
+    units of round-off of its largest number, at most √u·‖y‖, and 8 times what it makes of a shift of each
+    number of x by as many of its own, for y has the rounding of a function of x, at most √u·‖x‖.
     """
     ours, others = leaves(y), leaves(z)
-    scale = max((leaf.scale for leaf in (*ours, *leaves(x))), default=0.0)
     differ = any(0 < distance(a, b) < np.inf for a, b in zip(ours, others, strict=True) if a.roundoff)
-    grown = _sensitivity(f, at, others, scale) if differ else [0.0] * len(ours)
-    return [_limit(a, scale, by) if a.roundoff else 0.0 for a, by in zip(ours, grown, strict=True)]
+    at_y = _sensitivity(f, at, others, each=False) if differ else [0.0] * len(ours)
+    at_x = _sensitivity(f, x, ours, each=True) if differ else [0.0] * len(ours)
+    size_x = float(np.hypot.reduce([norm(leaf) for leaf in leaves(x) if leaf.roundoff], initial=0.0))
+    return [
+        _limit(a, of_y, of_x, size_x) if a.roundoff else 0.0
+        for a, of_y, of_x in zip(ours, at_y, at_x, strict=True)
+    ]
 
 
-def _limit(leaf: Leaf, scale: float, grown: float) -> float:
-    u = leaf.roundoff
-    own = min(_ULPS * u, float(np.sqrt(u)) / 2) * scale * float(np.sqrt(leaf.content.size))
-    return own + min(_GROWTH * grown, float(np.sqrt(u)) * norm(leaf))
+def _limit(y: Leaf, of_y: float, of_x: float, size_x: float) -> float:
+    u, root, size = y.roundoff, float(np.sqrt(y.roundoff)), norm(y)
+    own = min(_ULPS * u, root / 2) * size
+    return own + min(_GROWTH_Y * of_y, root * size) + min(_GROWTH_X * of_x, root * size_x)
 
 
-def _sensitivity(f: Callable[[Any], Any], at: Any, z: list[Leaf], scale: float) -> list[float]:
-    """How far each leaf of f goes from z when each number of `at` is moved by units of round-off, twice."""
+def _sensitivity(f: Callable[[Any], Any], at: Any, value: list[Leaf], *, each: bool) -> list[float]:
+    """How far each leaf of f goes from this value when numbers of `at` move by units of round-off, twice."""
     rng = np.random.default_rng(0)
-    farthest = [0.0] * len(z)
+    farthest = [0.0] * len(value)
     for _ in range(2):
         try:
-            image = leaves(copied(f(shaken(copied(at), _SHAKE, scale, rng))))
-        except Exception:  # noqa: BLE001 - an f that takes no other values than its own
+            image = leaves(copied(f(shaken(copied(at), _SHAKE, rng, each=each))))
+        except Exception:  # noqa: BLE001 - an f that takes no other values than these
             return farthest
-        if mismatch(z, image) is None:
-            grown = [distance(a, b) if a.roundoff else 0.0 for a, b in zip(z, image, strict=True)]
-            farthest = [max(pair) for pair in zip(farthest, grown, strict=True)]
+        if mismatch(value, image) is None:
+            grown = [distance(a, b) if a.roundoff else 0.0 for a, b in zip(value, image, strict=True)]
+            farthest = [
+                g if np.isfinite(g) and g > far else far for far, g in zip(farthest, grown, strict=True)
+            ]
     return farthest
 
 

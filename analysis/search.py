@@ -10,7 +10,7 @@ import numpy as np
 
 from .arrays import unit_roundoff
 from .frameworks import framework
-from .measuring import relative_errors, rows
+from .measuring import applied, relative_errors, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,13 +44,13 @@ class Search:
 
 
 def worst_input(
-    f: Callable[[Array], Array], x: Array, steps: int, reach: float, span: tuple[float, float]
+    f: Callable[[Array], Array], x: Array, steps: int, reach: float, span: tuple[Any, Any]
 ) -> Search | str:
     """Return the input of the largest relative error found from these, or why there was no search.
 
     Projected gradient ascent on log(‖f(f(x)) − f(x)‖²/‖f(x)‖²), from each input by itself, with
     steps of falling length along the normalised gradient; within `reach`·‖x‖ of where it set out,
-    and within the span of the data.
+    and within the span that the data have in each number.
 
     Cost: about six passes a step.
     """
@@ -62,6 +62,7 @@ def worst_input(
     xp = array_api_compat.array_namespace(x)
     shape = (-1, *[1] * (x.ndim - 1))
     radius = reach * xp.reshape(_norms(x), shape)
+    low, high = (library.tensor(end.reshape(1, *x.shape[1:]), x, None, None) for end in span)
     best, at = np.full(len(x), -np.inf), doubled(x)
     now = x
     try:
@@ -74,14 +75,14 @@ def worst_input(
             length = radius * (2.5 / steps * (1 - step / (steps + 1)) + 1e-3)
             slope = xp.reshape(_norms(gradient), shape)
             toward = xp.where(xp.isfinite(gradient) & (slope > 0), gradient / slope, xp.zeros_like(gradient))
-            now = _within(now + length * toward, x, radius, span)
+            now = _within(now + length * toward, x, radius, (low, high))
     except (RuntimeError, NotImplementedError) as error:  # an operation without a derivative
-        return f"not made: {str(error).splitlines()[0]}"
+        return f"not made: {str(error).splitlines()[0].rstrip('.')}"
     i = int(np.argmax(best))
     pair = library.tensor(np.stack([at[i], doubled(x)[i]]), x, None, None)
     with library.without_gradients():
-        y = f(pair)
-        z = f(y)
+        y = applied(f, pair)
+        z = applied(f, y)
     ended, began = map(float, relative_errors(y, z))
     origin = doubled(x)[i]
     size = float(np.linalg.norm(origin))
@@ -103,9 +104,9 @@ def doubled(x: Array) -> Float[np.ndarray, "batch *sample"]:
 
 
 def _objective(f: Callable[[Array], Array], x: Array) -> Float[Array, " batch"]:
-    y = f(x)
+    y = applied(f, x)
     xp = array_api_compat.array_namespace(y)
-    squares = [_squares(part) + 1e-30 for part in (_wide(f(y)) - _wide(y), _wide(y))]
+    squares = [_squares(part) + 1e-30 for part in (_wide(applied(f, y)) - _wide(y), _wide(y))]
     return xp.log(squares[0]) - xp.log(squares[1])
 
 
@@ -125,10 +126,10 @@ def _norms(x: Array) -> Float[Array, " batch"]:
     return xp.sqrt(_squares(x))
 
 
-def _within(x: Array, centre: Array, radius: Any, span: tuple[float, float]) -> Array:
+def _within(x: Array, centre: Array, radius: Any, span: tuple[Array, Array]) -> Array:
     """The nearest point in the span, brought back into the ball towards its centre."""
     xp = array_api_compat.array_namespace(x)
-    x = xp.clip(x, *span)
+    x = xp.minimum(xp.maximum(x, span[0]), span[1])
     off = x - centre
     size = xp.reshape(_norms(off), radius.shape)
     shrink = radius / xp.where(size > radius, size, radius + (radius == 0))

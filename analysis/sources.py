@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import array_api_compat
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def batches_of(
-    inputs: Any, f: Any, batch: int, samples: int | None
+    inputs: Any, f: Any, batch: int, samples: int | None, seed: int = 0
 ) -> Iterator[Inexact[Array, "batch *sample"]]:
     """Yield batches of at most `batch` inputs, `samples` in all, as f takes them.
 
@@ -30,14 +31,15 @@ def batches_of(
             entry counts.
         f: a network gets tensors of its parameters' dtype on their device, whatever the inputs are.
         batch: the greatest size of a batch.
-        samples: how many inputs to take; all when None.
+        samples: how many inputs to take, at random where there is a length, else the first; all when None.
+        seed: of which.
 
     Raises:
         TypeError: the inputs are no arrays of floating-point numbers, or no iterable.
         ValueError: an input is not finite, or has another shape than those before.
     """
     left, shape = samples, None
-    for block in _blocks(inputs, batch):
+    for block in _blocks(inputs, batch, samples, seed):
         for start in range(0, len(block), batch):
             part = _prepared(block[start : start + batch], f)
             if left is not None:
@@ -55,22 +57,28 @@ def batches_of(
 def count_of(inputs: Any, samples: int | None) -> int | None:
     """Return how many inputs will come, where that can be told beforehand."""
     if is_array(inputs) and not inputs.ndim:
-        raise ValueError("`inputs` must hold an input a row, shape (samples, …); got a single number")
+        raise ValueError("`inputs` must be of shape (samples, …); got a single number")
     known = len(inputs) if is_array(inputs) or _is_data_set(inputs) else None
     return samples if known is None else min(known, samples or known)
 
 
-def _blocks(inputs: Any, batch: int) -> Iterator[Any]:
+def _blocks(inputs: Any, batch: int, samples: int | None, seed: int) -> Iterator[Any]:
     if is_array(inputs):
-        yield inputs
+        yield inputs if samples is None or samples >= len(inputs) else inputs[_chosen(inputs, samples, seed)]
     elif _is_data_set(inputs):
-        for start in range(0, len(inputs), batch):
-            items = [_first(inputs[i]) for i in range(start, min(start + batch, len(inputs)))]
-            yield stacked(items)
+        chosen = _chosen(inputs, len(inputs) if samples is None else samples, seed)
+        for start in range(0, len(chosen), batch):
+            yield stacked([_first(inputs[int(i)]) for i in chosen[start : start + batch]])
+    elif hasattr(inputs, "columns"):
+        raise TypeError(f"`inputs` must be an array; got {type(inputs).__name__}: its `to_numpy()` is one")
+    elif _yields_single(inputs):
+        items = iter(inputs)
+        while kept := [_first(item) for item in islice(items, batch)]:
+            yield stacked(kept)
     elif isinstance(inputs, Iterable) and not isinstance(inputs, str | bytes | Mapping):
         for item in inputs:
             block = _first(item)
-            if not is_array(block) or not block.ndim:
+            if not is_array(block):
                 raise TypeError(f"`inputs` must yield batches, arrays of inputs; got {type(block).__name__}")
             yield block
     else:
@@ -80,10 +88,22 @@ def _blocks(inputs: Any, batch: int) -> Iterator[Any]:
         )
 
 
+def _chosen(inputs: Any, samples: int, seed: int) -> Any:
+    """Places of a uniform sample, in order."""
+    count = len(inputs)
+    return np.sort(np.random.default_rng(seed).permutation(count)[: min(samples, count)])
+
+
 def _is_data_set(inputs: Any) -> bool:
     """Whether single items are had by index, as of torch's data sets; lists hold batches."""
-    sized = hasattr(inputs, "__len__") and hasattr(inputs, "__getitem__")
+    sized = hasattr(inputs, "__len__") and hasattr(inputs, "__getitem__") and not hasattr(inputs, "columns")
     return sized and not is_array(inputs) and not isinstance(inputs, list | tuple | str | bytes | Mapping)
+
+
+def _yields_single(inputs: Any) -> bool:
+    """Whether what is iterated over are single inputs: torch's streams, and loaders without batches."""
+    names = {cls.__name__ for cls in type(inputs).__mro__}
+    return "IterableDataset" in names or ("DataLoader" in names and inputs.batch_size is None)
 
 
 def _first(item: Any) -> Any:
@@ -94,10 +114,16 @@ def _first(item: Any) -> Any:
 
 def _prepared(block: Any, f: Any) -> Any:
     library = framework(f) if is_module(f) else None
+    if not is_array(block):
+        raise TypeError(f"`inputs` must hold arrays; got {type(block).__name__}")
     if library is not None:
         block = library.tensor(block, f, None, None)
     if not is_floating(block):
         raise TypeError(f"`inputs` must hold floating-point numbers; got {block.dtype}: convert them first")
+    if block.ndim < 2:
+        raise ValueError(
+            f"`inputs` must be of shape (samples, …), batches of them too; got {tuple(block.shape)}"
+        )
     xp = array_api_compat.array_namespace(block)
     if not bool(xp.all(xp.isfinite(block))):
         raise ValueError("`inputs` must be finite; got nan or infinite entries")

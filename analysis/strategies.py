@@ -9,7 +9,7 @@ then the rank, then the angles, and the rotation to none.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky, NoSuchExample
 
+from .arguments import real_number, whole_number
 from .csform import Arithmetic, beside, chain, graded, perturbed, projector, rounded
 
 if TYPE_CHECKING:
@@ -82,8 +83,7 @@ def _idempotents(
     dtype: DTypeLike | None,
     field: Field,
 ) -> Any:
-    P, _ = _projector(draw, n, rank, obliquity, field)
-    return rounded(P, dtype)
+    return rounded(_projector(draw, n, rank, obliquity, field)[0], dtype)
 
 
 def near_idempotents(
@@ -115,7 +115,7 @@ def near_idempotents(
             violates, 1 or order + 2 rows of it.  With `jordan` projectors within a grade are
             orthogonal, and `obliquity` means nothing.
         order: the near-idempotency order, at least 1.
-        size: the norm of D with `jordan`, and else the bound on words as above; positive.
+        size: the Frobenius norm of D with `jordan`, and else the bound on words as above; positive.
         jordan: draw perturbations whose long words vanish exactly; K is then defective in general.
         violating: draw matrices that break the premise instead, for whatever P and D.
 
@@ -135,8 +135,16 @@ def near_idempotents(
         raise ValueError(f"expected order >= 1 and size > 0; got order={order}, size={size}")
     sizes = _checked(n, rank, obliquity, field, dtype)
     if violating:
+        smallest = 64 * float(np.finfo(dtype or "float64").eps) if field != "rational" else 0.0
+        if size < smallest:
+            raise ValueError(f"`size` must be at least {smallest:.2g} for a violation to be seen; got {size}")
         length = order + 2 if jordan else 1
-        sizes = sizes if n is not None else st.integers(max(rank or 0, length), max(rank or 0, length) + 7)
+        if isinstance(n, int) and n < length:
+            raise ValueError(f"`n` must leave room for {length} rows that violate; got {n}")
+        if isinstance(n, st.SearchStrategy):
+            sizes = n.filter(partial(_roomy, rank=rank, length=length))
+        elif n is None:
+            sizes = st.integers(max(rank or 0, length), max(rank or 0, length) + 7)
         return _violating(sizes, rank, obliquity, order, size, length, dtype, field)
     return _near_idempotents(sizes, rank, obliquity, order, size, jordan, dtype, field)
 
@@ -181,7 +189,7 @@ def _violating(
     if jordan:
         block = chain(numbers, value, length, size)
     else:
-        outside = draw(_floats(3, 30)) * size  # δ(1 + δ) > 3s + s² from δ = 3s on
+        outside = draw(_floats(4, 30)) * size  # δ(1 + δ) ≥ 4s + 16s² > 3s + s²
         block = numbers.identity(1) * numbers.number(1 + outside if value else -outside)
     return rounded(beside(numbers, block, rest), dtype)
 
@@ -212,7 +220,7 @@ def batches(
     >>> find(batches(3), lambda x: x.any())
     array([[1., 0., 0.]], dtype=float32)
     """
-    shape = _shape(shape)
+    shape, dtype = _shape(shape), _floating(dtype)
     if not 0 < scale < np.inf:
         raise ValueError(f"`scale` must be positive; got {scale}")
     return _batches(shape, _counts(size), np.dtype(dtype), scale)
@@ -267,7 +275,9 @@ def images(
     >>> find(images((1, 2, 2)), lambda x: x.any()).shape
     (1, 1, 2, 2)
     """
-    full = _shape(shape)
+    full, dtype = _shape(shape), np.dtype(dtype)
+    if dtype.kind not in "fiu" or (dtype.kind != "f" and not _fits(low, high, dtype)):
+        raise ValueError(f"expected a dtype that holds pixels from {low} to {high}; got {dtype}")
     if len(full) != 3 or not -np.inf < low < high < np.inf:
         raise ValueError(
             f"expected a shape (channels, height, width) and low < high; got {full}, {low}, {high}"
@@ -370,18 +380,19 @@ def _projector(
     rank: int | None,
     obliquity: float,
     field: Field,
-) -> tuple[Any, Arithmetic]:
+) -> tuple[Any, float, Arithmetic]:
+    """A projector, its norm, and what it was made with."""
     n = _drawn(draw, n)
     if rank is not None and rank > n:
         raise ValueError(f"`rank` must lie between 0 and n = {n}; got {rank}")
     r = draw(_integers(0, n)) if rank is None else rank
     most = min(r, n - r) if obliquity > 1 else 0
     oblique = draw(_integers(0, most)) if most else 0
-    norms = [draw(_floats(1, obliquity)) for _ in range(min(oblique, 2))]
+    norms = [draw(_floats(1, obliquity))] if oblique else []
     numbers = Arithmetic(field, draw(_SEEDS))
-    if oblique > 2:
-        norms += numbers.rng.uniform(1, max(norms), oblique - 2).tolist()
-    return projector(numbers, n, r, norms), numbers
+    if oblique > 1:  # the others lie below the greatest, and are 1 where nothing is turned
+        norms += numbers.rng.uniform(1, norms[0], oblique - 1).tolist() if numbers.seed else []
+    return projector(numbers, n, r, norms), max(norms, default=1.0), numbers
 
 
 def _premised(
@@ -396,8 +407,8 @@ def _premised(
 ) -> tuple[Any, Arithmetic]:
     """K = P + D that meets the premise."""
     if not jordan:
-        P, numbers = _projector(draw, n, rank, obliquity, field)
-        return perturbed(numbers, P, size * draw(_SHARES)), numbers
+        P, kappa, numbers = _projector(draw, n, rank, obliquity, field)
+        return perturbed(numbers, P, kappa, size * draw(_SHARES)), numbers
     n = _drawn(draw, n)
     r = draw(_integers(0, n)) if rank is None else rank
     cuts = sorted(draw(_integers(0, n)) for _ in range(order))
@@ -413,6 +424,11 @@ def _checked(
     dtype: DTypeLike | None,
 ) -> _Size:
     """The size, or the strategy for it."""
+    if n is not None and not isinstance(n, st.SearchStrategy):
+        whole_number(n, "n", -(2**62))
+    if rank is not None:
+        whole_number(rank, "rank", -(2**62))
+    real_number(obliquity, "obliquity")
     if isinstance(n, int) and n < 1:
         raise ValueError(f"`n` must be at least 1; got {n}")
     if rank is not None and (rank < 0 or (isinstance(n, int) and rank > n)):
@@ -421,22 +437,41 @@ def _checked(
         raise ValueError(f"`obliquity` must be a norm of at least 1; got {obliquity}")
     if field not in ("real", "complex", "rational"):
         raise ValueError(f"`field` must be 'real', 'complex' or 'rational'; got {field!r}")
-    if dtype is not None and np.dtype(dtype).kind not in {"real": "fc", "complex": "c"}.get(field, ""):
+    if dtype is not None and np.dtype(dtype).kind not in {"real": "f", "complex": "c"}.get(field, ""):
         raise ValueError(f"`dtype` must be one for {field} numbers; got {np.dtype(dtype)}")
     if n is None:
         least = max(rank or 0, 1)
         return _integers(least, max(8, least))
-    return n
+    return n if isinstance(n, int) or not rank else n.filter(lambda size: size >= rank)
 
 
 def _drawn(draw: st.DrawFn, size: _Size) -> int:
     return size if isinstance(size, int) else draw(size)
 
 
+def _roomy(n: int, rank: int | None, length: int) -> bool:
+    """Whether a block of this length at 0 or at 1 leaves room for this rank."""
+    return n >= length and (rank is None or any(0 <= rank - v * length <= n - length for v in (0, 1)))
+
+
 def _counts(size: _Size | None) -> _Size:
     if isinstance(size, int) and size < 1:
         raise ValueError(f"`size` must be at least 1; got {size}")
     return _integers(1, 8) if size is None else size
+
+
+def _floating(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        raise ValueError(f"`dtype` must be a floating-point type of NumPy; got {dtype!r}") from None
+    if found.kind != "f":
+        raise ValueError(f"`dtype` must be a floating-point type of NumPy; got {found}")
+    return found
+
+
+def _fits(low: float, high: float, dtype: np.dtype[Any]) -> bool:
+    return bool(np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max)
 
 
 def _shape(shape: int | tuple[int, ...]) -> tuple[int, ...]:

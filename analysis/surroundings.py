@@ -23,11 +23,21 @@ def twin(f: Any) -> Any:
         return None
 
 
+def spared(f: Any, mode: str | None) -> Any:
+    """Return a copy of a network that would change while it is looked at: one that is in training mode."""
+    if is_module(f) and (mode == "train" or (mode is None and any(part.training for part in f.modules()))):
+        return twin(f) or f
+    return f
+
+
 def state(f: Any) -> dict[str, Any]:
-    """Return copies of a network's parameters and buffers by name; nothing of any other function."""
+    """Return a network's parameters and buffers, copied, and its flags, by name; nothing of a function."""
     if not is_module(f):
         return {}
-    return {name: copied(part) for name, part in (*f.named_parameters(), *f.named_buffers())}
+    held = {name: copied(part) for name, part in (*f.named_parameters(), *f.named_buffers())}
+    flags = {f"{name}.requires_grad": part.requires_grad for name, part in f.named_parameters()}
+    modes = {f"{name}.training".lstrip("."): part.training for name, part in f.named_modules()}
+    return held | flags | modes
 
 
 def changed(before: dict[str, Any], after: dict[str, Any]) -> str | None:

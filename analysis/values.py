@@ -15,11 +15,17 @@ from typing import TYPE_CHECKING, Any
 import array_api_compat
 import numpy as np
 
+from corrector.arithmetic import gathered
+
 from .arrays import unit_roundoff
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Inexact
 
+_LONG = 32
+"""Entries beyond which a list is looked at as one."""
+_DENSE = 10**6
+"""Entries up to which a sparse matrix is compared as a dense one."""
 _IDENTITY: Any = object.__eq__
 Equality = Callable[[Any, Any], bool]
 
@@ -69,12 +75,16 @@ def _parts(value: Any) -> tuple[str, list[tuple[str, Any]]] | None:
     if isinstance(value, Mapping):
         keys = sorted(value, key=repr)
         return f"{name} of {keys}", [(f"[{key!r}]", value[key]) for key in keys]
+    if _is_plain(value):
+        numbers = type(value[0]) is float
+        return (f"{name} of {len(value)} floats", [("", np.array(value))]) if numbers else None
     if isinstance(value, list | tuple):
         return f"{name} of {len(value)}", [(f"[{i}]", entry) for i, entry in enumerate(value)]
     if is_dataclass(value) and not isinstance(value, _Column | type):
         return name, [(f".{field.name}", getattr(value, field.name)) for field in fields(value)]
     if _is_from("PIL", value):
-        return f"{name} of mode {value.mode}, size {value.size}", [("", np.asarray(value))]
+        palette = [(".palette", value.getpalette())] if value.mode == "P" else []
+        return f"{name} of mode {value.mode}, size {value.size}", [("", np.asarray(value)), *palette]
     if _is_from("pandas", value) and hasattr(value, "columns"):
         columns = [(f"[{label!r}]", value.iloc[:, i]) for i, label in enumerate(value.columns)]
         frame = f"{name} of shape {value.shape}"
@@ -82,11 +92,21 @@ def _parts(value: Any) -> tuple[str, list[tuple[str, Any]]] | None:
         return frame, [(".index", value.index), (".columns", value.columns), *values]
     if _is_from("pandas", value) and hasattr(value, "index") and hasattr(value, "to_numpy"):
         return f"{name} named {value.name!r}", [(".index", value.index), (".values", _Column(value))]
+    if isinstance(value, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(value)
+        return f"{name} of shape {value.shape}", [(".mask", mask), (".data", np.where(mask, 0, value.data))]
+    if _is_from("torch", value) and "strided" not in str(getattr(value, "layout", "strided")):
+        return f"{name} of {value.layout}", [("", value.to_dense())]
     if isinstance(value, np.ndarray | np.void) and value.dtype.names:
         fields_of = [(f"[{field!r}]", value[field]) for field in value.dtype.names]
         return array_kind(value), fields_of
     if _is_from("scipy", value) and hasattr(value, "toarray"):
-        return f"{name} of {value.format} format", [("", value.toarray())]
+        if value.shape[0] * value.shape[-1] <= _DENSE:
+            return f"{name} of {value.format} format", [("", value.toarray())]
+        rows = value.tocsr(copy=True)
+        rows.sum_duplicates()
+        parts = [(".indptr", rows.indptr), (".indices", rows.indices), (".data", rows.data)]
+        return f"{name} of {value.format} format, shape {value.shape}", parts
     return None
 
 
@@ -125,7 +145,11 @@ def is_array(x: Any) -> bool:
 
 def is_floating(x: Any) -> bool:
     """Whether x is an array of floating-point numbers, real or complex."""
-    if not is_array(x) or getattr(x.dtype, "kind", "") in {*"OUSMmV"}:
+    if not is_array(x):
+        return False
+    if str(x.dtype) == "bfloat16":  # JAX's, which NumPy takes for an unknown one
+        return True
+    if getattr(x.dtype, "kind", "") in {*"OUSMmV"}:
         return False
     xp = array_api_compat.array_namespace(x)
     return bool(xp.isdtype(x.dtype, ("real floating", "complex floating")))
@@ -133,11 +157,13 @@ def is_floating(x: Any) -> bool:
 
 def doubles(x: Any) -> Inexact[np.ndarray, "*shape"]:
     """Return the numbers of a floating array on the host, in double or what is wider; a copy."""
-    xp = array_api_compat.array_namespace(x)
     if isinstance(x, np.ndarray | np.generic) and x.dtype in ("longdouble", "clongdouble"):
         return np.array(x)
-    wide = xp.complex128 if xp.isdtype(x.dtype, "complex floating") else xp.float64
-    return np.asarray(array_api_compat.to_device(xp.astype(_detached(x), wide), "cpu")).copy()
+    wide = "complex128" if "complex" in str(x.dtype) else "float64"
+    if hasattr(x, "detach"):  # NumPy has no bfloat16 to gather torch's in
+        xp = array_api_compat.array_namespace(x)
+        x = xp.astype(x.detach(), getattr(xp, wide))
+    return np.array(gathered(x).astype(wide))
 
 
 def is_whole(x: Any) -> bool:
@@ -149,8 +175,7 @@ def is_whole(x: Any) -> bool:
 
 def counts(x: Any) -> Float[np.ndarray, " n"]:
     """Return an array of integers or booleans as doubles on the host, flattened."""
-    host = array_api_compat.to_device(x, "cpu") if not isinstance(x, np.generic) else x
-    return np.asarray(host).astype("float64").ravel()
+    return gathered(x).astype("float64").ravel()
 
 
 def array_kind(x: Any) -> str:
@@ -170,9 +195,23 @@ def copied(value: Any) -> Any:
         TypeError: the value cannot be copied, or is used up by looking at it, as an iterator is.
     """
     require_value(value)
+    if isinstance(value, dict):
+        made = copy.copy(value)
+        made.update({key: copied(entry) for key, entry in value.items()})
+        return made
+    if isinstance(value, list | tuple) and not _is_plain(value):
+        parts = list(map(copied, value))
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if is_dataclass(value) and not isinstance(value, type):
+        twin: Any = copy.copy(value)
+        for field in fields(value):
+            object.__setattr__(twin, field.name, copied(getattr(value, field.name)))
+        return twin
+    if is_array(value) and hasattr(value, "detach"):
+        return value.detach().clone()  # a deep copy of a view would copy all that it is a view of
     try:
-        return copy.deepcopy(_detached(value))
-    except TypeError as error:
+        return copy.deepcopy(value)
+    except (TypeError, RuntimeError) as error:
         raise TypeError(
             f"expected a value that can be copied; got {type(value).__name__} ({error})"
         ) from None
@@ -180,7 +219,9 @@ def copied(value: Any) -> Any:
 
 def require_value(value: Any) -> None:
     """Raise TypeError if a value can be looked at only once."""
-    if isinstance(value, Iterator | Coroutine):
+    if isinstance(value, Coroutine):
+        raise TypeError("expected values that can be compared; got a coroutine: await it in the function")
+    if isinstance(value, Iterator):
         raise TypeError(
             "expected values that can be compared; "
             f"got {type(value).__name__}, which is used up by looking at it: make a list of it"
@@ -190,7 +231,10 @@ def require_value(value: Any) -> None:
 def same(a: Any, b: Any, equal: Equality | None = None) -> bool:
     """Whether two values are of one kind and equal to the last bit; nan equals nan."""
     if equal is not None:
-        return bool(equal(a, b))
+        found = equal(a, b)
+        if not isinstance(found, bool | np.bool_):
+            raise TypeError(f"`equal` must return True or False; got {type(found).__name__}")
+        return bool(found)
     ours, others = leaves(a), leaves(b)
     return mismatch(ours, others) is None and all(map(equal_leaves, ours, others))
 
@@ -223,7 +267,8 @@ def equal_leaves(a: Leaf, b: Leaf) -> bool:
     if is_array(x):
         kind = getattr(x.dtype, "kind", "")
         if kind == "O":
-            return all(map(_equal, x.ravel().tolist(), y.ravel().tolist()))
+            pairs = zip(x.ravel().tolist(), y.ravel().tolist(), strict=True)
+            return x.shape == y.shape and all(type(p) is type(q) and _equal(p, q) for p, q in pairs)
         if kind in {*"USMmV"}:
             return bool(np.array_equal(x, y, equal_nan=kind in {*"Mm"}))
         xp = array_api_compat.array_namespace(x)
@@ -248,26 +293,49 @@ def _equal(x: Any, y: Any) -> bool:
         ) from None
 
 
-def shaken(value: Any, by: float, scale: float, rng: np.random.Generator) -> Any:
-    """Return the value with each floating number u moved by ± `by`·u·scale, u its round-off."""
+def shaken(value: Any, by: float, rng: np.random.Generator, *, each: bool) -> Any:
+    """Return the value with its floating numbers moved by ± `by`·u·m, u the round-off.
+
+    m is the number itself, or where it is not to be `each` by its own size the largest of its leaf.
+    """
     if type(value) is dict:
-        return {key: shaken(entry, by, scale, rng) for key, entry in value.items()}
+        return {key: shaken(entry, by, rng, each=each) for key, entry in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(shaken(entry, by, scale, rng) for entry in value)
+        return type(value)(shaken(entry, by, rng, each=each) for entry in value)
     if isinstance(value, float | complex) and not is_array(value):
-        return type(value)(value + by * 2.0**-53 * scale * rng.choice([-1.0, 1.0]))
+        return type(value)(value + by * 2.0**-53 * abs(value) * rng.choice([-1.0, 1.0]))
     if is_floating(value):
         xp = array_api_compat.array_namespace(value)
-        shift = by * unit_roundoff(value) * scale * rng.choice([-1.0, 1.0], size=tuple(value.shape))
-        device = array_api_compat.device(value)
-        return value + xp.astype(xp.asarray(shift, dtype=xp.float64, device=device), value.dtype)
+        leaf = _leaf(value, "")
+        sizes = np.abs(leaf.content) if each else leaf.scale
+        shift = by * leaf.roundoff * sizes * rng.choice([-1.0, 1.0], size=tuple(value.shape))
+        return value + xp.asarray(shift, dtype=value.dtype, device=array_api_compat.device(value))
     if _is_from("pandas", value) and hasattr(value, "columns"):
         frame = value.copy()
         for i, dtype in enumerate(frame.dtypes):
             if isinstance(dtype, np.dtype) and dtype.kind == "f":
-                frame.isetitem(i, shaken(frame.iloc[:, i].to_numpy(), by, scale, rng))
+                frame.isetitem(i, shaken(frame.iloc[:, i].to_numpy(), by, rng, each=each))
         return frame
     return value
+
+
+def samples(value: Any) -> int | None:
+    """Return how many samples an array holds, or a container of arrays that hold as many; else None."""
+    if is_array(value):
+        return len(value) if value.ndim else None
+    if type(value) in (dict, list, tuple):
+        counts = {samples(entry) for entry in (value.values() if type(value) is dict else value)}
+        return counts.pop() if len(counts) == 1 else None
+    return None
+
+
+def sliced(value: Any, place: slice) -> Any:
+    """Return the samples at this place of an array, or of a container of arrays."""
+    if type(value) is dict:
+        return {key: sliced(entry, place) for key, entry in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(sliced(entry, place) for entry in value)
+    return value[place]
 
 
 def shown(value: Any, limit: int = 1500) -> str:
@@ -313,13 +381,12 @@ def _digits(x: Inexact[np.ndarray, "*shape"]) -> str:
         return " ".join(np.array2string(x, threshold=x.size + 1, separator=", ").split())
 
 
-def _detached(x: Any) -> Any:
-    """X, with every tensor in it cut off from its graph."""
-    if type(x) is dict:
-        return {key: _detached(value) for key, value in x.items()}
-    if type(x) in (list, tuple):
-        return type(x)(map(_detached, x))
-    return x.detach() if hasattr(x, "detach") and is_array(x) else x
+def _is_plain(value: Any) -> bool:
+    """Whether this is a long list of floats, or of numbers, texts and the like, compared as one."""
+    if not isinstance(value, list | tuple) or len(value) <= _LONG or hasattr(value, "_fields"):
+        return False
+    kinds = set(map(type, value))
+    return kinds == {float} or kinds <= {int, str, bytes, bool, type(None)}
 
 
 def _is_nan(x: Any) -> bool:

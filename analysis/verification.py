@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from inspect import signature
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +12,12 @@ import numpy as np
 
 from corrector.evaluation import square
 
+from .arguments import real_number, whole_number
 from .arrays import checked_matrix, frobenius, in_double, on_host, unit_roundoff
-from .frameworks import framework, in_mode, is_module, require_mode
+from .frameworks import framework, in_mode, is_module, require_instance, require_mode
 from .laws import Breach, Laws
-from .values import doubles, shown
+from .surroundings import spared
+from .values import doubles, is_array, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from .values import Equality
+
+
+_EXAMPLES = 200
 
 
 class IdempotencyError(AssertionError):
@@ -45,7 +52,7 @@ def assert_idempotent(
     inputs: Any = None,
     *,
     tolerance: float | None = None,
-    max_examples: int = 200,
+    max_examples: int | None = None,
     equal: Equality | None = None,
     mode: str | None = None,
     batched: bool | None = None,
@@ -68,9 +75,10 @@ def assert_idempotent(
         tolerance: the greatest relative error allowed.  When None it comes from the arithmetic:
             exact for exact values; for a floating-point matrix 16√m·(2‖K‖ + 1)·u·‖K‖_F, at most
             √u·‖K‖/4 where storing a projector does not explain more by itself; for
-            floating-point values of a function min(64·u, √u/2)·√size times the largest number in x and
-            f(x), and what f makes of a shift of f(x) by a few units of round-off, u that of their dtype.
-        max_examples: how many inputs to draw from a strategy or take from an iterable.
+            floating-point values of a function min(64·u, √u/2)·‖f(x)‖ and what f makes of a shift of f(x)
+            and of x by a few units of round-off, u that of their dtype (`analysis.rounding.explained`).
+        max_examples: how many inputs to draw from a strategy, 200 when None, or to take from an iterable,
+            all when None if it has a length, else 200.
         equal: a function of two values, for those without an equality of their own.
         mode: "eval" or "train" to put a network in that mode meanwhile; as it is when None.
         batched: whether the first axis of an input counts samples that have nothing to do with one
@@ -96,12 +104,16 @@ def assert_idempotent(
     analysis.verification.IdempotencyError: expected f(f(x)) = f(x); f(x) = 2, and then 3, at 2 of 2 inputs
     reproduce with x = 1
     """
-    if tolerance is not None and not 0 <= tolerance < np.inf:
-        raise ValueError(f"`tolerance` must be a number of at least 0; got {tolerance}")
-    if max_examples < 1:
-        raise ValueError(f"`max_examples` must be at least 1; got {max_examples}")
+    require_tolerance(tolerance)
+    if max_examples is not None:
+        whole_number(max_examples, "max_examples", 1)
     require_mode(mode)
     if callable(subject):
+        require_instance(subject)
+        require_one_argument(subject)
+        if equal is not None and not callable(equal):
+            raise TypeError(f"`equal` must be a function of two values; got {type(equal).__name__}")
+        subject = spared(subject, mode)
         laws = Laws(subject, tolerance, equal, is_module(subject) if batched is None else batched)
         with in_mode(subject, mode):
             _assert_function(laws, inputs, max_examples)
@@ -109,6 +121,25 @@ def assert_idempotent(
         raise TypeError(f"`subject` must be a function to take inputs; got {type(subject).__name__}")
     else:
         _assert_matrix(subject, tolerance)
+
+
+def require_tolerance(tolerance: Any) -> None:
+    """Raise unless this is a number of at least 0, or None."""
+    if tolerance is not None and not 0 <= real_number(tolerance, "tolerance") < np.inf:
+        raise ValueError(f"`tolerance` must be a number of at least 0; got {tolerance}")
+
+
+def require_one_argument(subject: Any) -> None:
+    """Raise TypeError if a function cannot be called with one argument, as far as its signature tells."""
+    try:
+        of = signature(subject)
+    except (TypeError, ValueError):  # as of some built-in functions
+        return
+    try:
+        of.bind(None)
+    except TypeError:
+        name = getattr(subject, "__name__", type(subject).__name__)
+        raise TypeError(f"expected a function of one argument; got {name}{of}") from None
 
 
 def is_strategy(inputs: Any) -> bool:
@@ -188,12 +219,16 @@ def _spectrum(K: np.ndarray[Any, Any]) -> str:
     return f"{number} is an eigenvalue"
 
 
-def _assert_function(laws: Laws, inputs: Any, max_examples: int) -> None:
+def _assert_function(laws: Laws, inputs: Any, max_examples: int | None) -> None:
     if inputs is None:
         raise ValueError(
             "`inputs` must be given for a function: an iterable or a hypothesis strategy; got None"
         )
     law = _on_tensors(laws)
+    if is_array(inputs) or isinstance(inputs, str | bytes | Mapping) or hasattr(inputs, "columns"):
+        raise TypeError(
+            f"`inputs` must be several, or a strategy; got one {type(inputs).__name__}: put it in a list"
+        )
     if is_strategy(inputs):
         breach, where = _simplest(law, inputs, max_examples)
     else:
@@ -213,31 +248,37 @@ def _on_tensors(laws: Laws) -> Callable[[Any], Breach | None]:
 
 
 def _simplest(
-    law: Callable[[Any], Breach | None], inputs: Any, max_examples: int
+    law: Callable[[Any], Breach | None], inputs: Any, max_examples: int | None
 ) -> tuple[Breach | None, str]:
     from .strategies import falsify
 
-    worst: list[float] = [0.0]
+    worst: list[Breach] = []
 
-    def counted(x: Any) -> Breach | None:
+    def noted(x: Any) -> Breach | None:
         breach = law(x)
         if breach is not None and np.isfinite(breach.error):
-            worst[0] = max(worst[0], breach.error)
+            worst[:] = [max([breach, *worst], key=lambda one: one.error)]
         return breach
 
-    breach = falsify(counted, inputs, max_examples)
-    if breach is not None and worst[0] > breach.error:
-        return breach, f"; the worst seen was off by {worst[0]:.3g}"
+    breach = falsify(noted, inputs, max_examples or _EXAMPLES)
+    if breach is not None and worst and worst[0].error > breach.error:
+        return breach, f"; the worst seen was off by {worst[0].error:.3g}, at x = {shown(worst[0].x, 300)}"
     return breach, ""
 
 
 def _worst_of(
-    law: Callable[[Any], Breach | None], inputs: Any, max_examples: int
+    law: Callable[[Any], Breach | None], inputs: Any, max_examples: int | None
 ) -> tuple[Breach | None, str]:
     count, found = 0, list[Breach]()
+    if max_examples is None and not hasattr(inputs, "__len__"):
+        max_examples = _EXAMPLES
     for x in islice(inputs, max_examples):
         count += 1
-        breach = law(x)
+        try:
+            breach = law(x)
+        except Exception as error:
+            error.add_note(f"at input {count - 1} of `inputs`: x = {shown(x, 500)}")
+            raise
         if breach is not None:
             found.append(breach)
     if not count:

@@ -9,7 +9,6 @@ import torch
 
 from analysis import audit
 from analysis.frameworks import in_mode
-from corrector.cli import given_float
 
 from .framework import Torch
 from .subjects import named_inputs, named_network
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from analysis import Audit
 
-_PASSED_ON = ("samples", "applications", "directions", "search", "mode", "seed")
+_PASSED_ON = ("epsilon", "samples", "applications", "directions", "search", "reach", "mode", "seed")
 
 
 def run_audit(
@@ -50,15 +49,10 @@ def run_audit(
         found = audit(
             net,
             x,
-            given_float("--confidence", options["confidence"]),
-            epsilon=given_float("--epsilon", options["epsilon"]),
-            reach=given_float("--reach", options["reach"]),
+            options["confidence"],
             progress=advance,
             name=network,
-            **{
-                key: options[key]
-                for key in ("samples", "applications", "directions", "search", "mode", "seed")
-            },
+            **{key: options[key] for key in _PASSED_ON},
         )
     return found, picture
 
@@ -69,15 +63,17 @@ def _require_fit(net: nn.Module, x: Tensor) -> None:
         try:
             net(Torch().tensor(x[:2], net, None, None))
         except (RuntimeError, ValueError, IndexError) as error:
+            telling = ("shape", "size", "dimension", "expected", "Expected")
+            advice = " (--shape reshapes them)" if any(word in str(error) for word in telling) else ""
             raise ValueError(
                 f"expected inputs that the network takes; got shape {tuple(x.shape[1:])}: "
-                f"{str(error).splitlines()[0]} (--shape reshapes them)"
+                f"{str(error).splitlines()[0]}{advice}"
             ) from None
 
 
 def _prepared(x: Tensor, options: dict[str, Any]) -> Tensor:
     """Inputs with noise, in the shape asked for."""
-    noise = given_float("--noise", options["noise"])
+    noise = options["noise"]
     if noise < 0:
         raise ValueError(f"expected --noise to be at least 0; got {noise}")
     if noise:

@@ -92,12 +92,42 @@ def demo(
 @click.option(
     "--samples", type=click.IntRange(min=2), help="Inputs to look at.  [default: all; normal: 10000]"
 )
-@click.option("--applications", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--directions", type=click.IntRange(0, 1000), default=4, show_default=True, help="For J.")
-@click.option("--search", type=click.IntRange(0, 10_000), default=50, show_default=True, help="Steps.")
+@click.option(
+    "--applications",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="How far f, f², f³, … are followed.",
+)
+@click.option(
+    "--directions",
+    type=click.IntRange(0, 1000),
+    default=4,
+    show_default=True,
+    help="Random directions an input that the Jacobian is tested in.",
+)
+@click.option(
+    "--search",
+    type=click.IntRange(0, 10_000),
+    default=50,
+    show_default=True,
+    help="Gradient steps towards the worst input near the data.",
+)
 @click.option("--reach", default="0.1", show_default=True, help="How far a search may go, a share of ‖x‖.")
-@click.option("--mode", type=click.Choice(["eval", "train"]), default="eval", show_default=True)
-@click.option("--seed", default=0, show_default=True, help="Of new weights, noise, directions.")
+@click.option(
+    "--mode",
+    type=click.Choice(["eval", "train"]),
+    default="eval",
+    show_default=True,
+    help="The network's.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of new weights, noise, directions.",
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …")
 @click.option("--at-most", help="Exit with status 1 unless the share is proved to be at most this.")
 @click.option("--output", type=click.Path(path_type=Path), help="Report to write: .html, .json or .txt.")
@@ -116,9 +146,14 @@ def audit(context: click.Context, /, network: str, data: str, **options: Any) ->
     Jacobian test, and the worst input that a search along the gradient found.  --directions 0 and
     --search 0 leave the last two out.
     """
+    require_use(context, "data-dir", "mnist", used=data == "mnist")
+    for name in ("noise", "confidence", "epsilon", "reach"):
+        options[name] = given_float(f"--{name}", options[name])
+    limit = None if options["at_most"] is None else given_float("--at-most", options["at_most"])
+    if limit is not None and not 0 < limit <= 1:
+        raise click.BadParameter(f"expected a share from 0 to 1; got {limit:g}", param_hint="--at-most")
     from .auditing import run_audit
 
-    require_use(context, "data-dir", "mnist", used=data == "mnist")
     found, picture = run_audit(network, data, _device(options.pop("device")), options)
     output, style = options["output"], options["style"]
     if output is not None:
@@ -126,9 +161,10 @@ def audit(context: click.Context, /, network: str, data: str, **options: Any) ->
     click.echo(json.dumps(found.as_dict(), indent=2) if style == "json" else found.report())
     if output is not None and style == "text":
         click.echo(f"\nReport: {output}")
-    if (limit := options["at_most"]) is not None and not found.within(given_float("--at-most", limit)):
-        guard = "; the outputs collapsed" if found.collapsed else ""
-        raise Refused(f"expected a share of at most {limit}; got a bound of {found.bound:.3g}{guard}")
+    if limit is not None and not found.within(limit):
+        guard = ["the outputs collapsed"] * found.collapsed + list(found.notices)
+        against = "; ".join([f"got a bound of {found.bound:.3g}", *guard])
+        raise Refused(f"expected a share of at most {limit:g}; {against}")
 
 
 def _setting(data: str, data_dir: Path | None, passes: int | None, seeds: int | None) -> Setting:

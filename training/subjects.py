@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,27 +73,43 @@ def named_inputs(
         raise ValueError(f"expected {', '.join(DATA)} or a .npy file; got {name}")
     try:
         loaded = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"expected an array of numbers in {name}; got: {error}") from None
-    if loaded.dtype.kind not in "fiub" or not loaded.ndim:
-        raise ValueError(f"expected an array of numbers in {name}, an input a row; got {loaded.dtype}")
-    return torch.from_numpy(np.asarray(loaded, "float64" if loaded.dtype == "float64" else "float32")), None
+    except (ValueError, EOFError):
+        raise ValueError(
+            f"expected an array of numbers in {name}; got no whole .npy file, or one that holds objects"
+        ) from None
+    if not isinstance(loaded, np.ndarray):
+        raise ValueError(f"expected one array in {name}; got an archive of several")
+    if loaded.dtype.kind != "f" or not loaded.ndim:
+        raise ValueError(
+            f"expected floating-point numbers in {name}, an input a row; got {loaded.dtype}: "
+            "scale what the network is to see, and save it as float32"
+        )
+    return torch.from_numpy(loaded.astype("float64" if loaded.dtype == "float64" else "float32")), None
 
 
 def _imported(path: str) -> nn.Module:
     module, _, name = path.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
     try:
         found = importlib.import_module(module)
-    except ImportError as error:
-        raise ValueError(f"expected a module that can be imported at {path}; got: {error}") from None
+    except Exception as error:
+        raise ValueError(
+            f"expected a module that can be imported at {path}; got {type(error).__name__}: {error}"
+        ) from error
     finally:
-        sys.path.remove(str(Path.cwd()))
+        with suppress(ValueError):
+            sys.path.remove(here)
     subject = getattr(found, name, None)
     if subject is None:
         raise ValueError(f"expected {name} in the module {module}; got none of that name")
     if not isinstance(subject, nn.Module) and callable(subject):
-        subject = subject()
+        try:
+            subject = subject()
+        except TypeError as error:
+            raise ValueError(
+                f"expected a network at {path}, or what makes one without arguments; got: {error}"
+            ) from None
     if not isinstance(subject, nn.Module):
         raise ValueError(f"expected a torch.nn.Module at {path}; got {type(subject).__name__}")
     return subject

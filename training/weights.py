@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import safetensors
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import nn
@@ -52,6 +53,12 @@ def load_network(path: Path) -> nn.Module:
         ) from None
     if len(widths) < 2 or not all(0 < width <= _WIDEST for width in widths):
         raise ValueError(f"expected widths from 1 to {_WIDEST} in the header of {path}; got {widths}")
+    with torch.device("meta"):  # takes no memory, whatever the header says
+        shapes = {name: list(part.shape) for name, part in perceptron(widths, between).state_dict().items()}
+    with opened(path) as file:
+        found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
+    if found != shapes:
+        raise ValueError(f"expected in {path} the tensors of its header's architecture; got others")
     return load_weights(perceptron(widths, between, last=last), path)
 
 

@@ -4,6 +4,7 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 from analysis import audit
 from analysis.collapse import effective_rank
 from analysis.measuring import Spread, relative_errors
+from analysis.sources import Reservoir, Worst
 from tests.problems import oblique
 from training import metrics
 
@@ -227,6 +229,118 @@ def test_values_that_are_not_finite_violate():
     assert json.loads(json.dumps(found.as_dict(), allow_nan=False))["relative_error"]["max"] is None
 
 
+class Halving(nn.Module):
+    def forward(self, x):
+        return x.mul_(0.5)
+
+
+def test_work_in_place_is_measured_and_leaves_the_data_alone():
+    x = normal(300, 3)
+    for f, inputs in (
+        (Halving(), torch.from_numpy(x.copy())),
+        (lambda x: np.multiply(x, 0.5, out=x), x.copy()),
+    ):
+        found = audit(f, inputs, search=3, directions=1, applications=3)
+        np.testing.assert_array_equal(inputs, x)
+        np.testing.assert_allclose(found.errors, 0.5)
+        assert found.kept == pytest.approx(0.25)
+        assert not found.within(1)
+        assert "changed x in place" in found.notices[0]
+    same = audit(nn.LeakyReLU(0.2, inplace=True), torch.from_numpy(x.copy()), **QUICK)
+    np.testing.assert_array_equal(same.errors, audit(nn.LeakyReLU(0.2), torch.from_numpy(x), **QUICK).errors)
+
+
+def test_a_buffer_handed_out_again_is_measured_and_noticed():
+    buffer = np.empty((300, 3))
+
+    def f(x):
+        return np.multiply(x, 0.5, out=buffer[: len(x)])
+
+    found = audit(f, normal(200, 3), **QUICK)
+    assert found.violations == 200
+    assert "that f leaves its earlier values alone" in found.notices[0]
+
+
+def test_what_is_kept_of_a_tensor_holds_no_more_than_itself():
+    reservoir, worst = Reservoir(4, 0), Worst(4)
+    x = torch.randn(100, 50)
+    reservoir.offer(x)
+    worst.offer(x, np.arange(100.0))
+    for kept in (*reservoir.kept, *worst.kept):
+        assert kept.untyped_storage().nbytes() == 50 * 4
+    np.testing.assert_array_equal(np.stack(worst.kept), x.numpy()[:-5:-1])
+
+
+def test_a_part_of_the_inputs_is_drawn_at_random():
+    """Sorted inputs of which the second half violates: the first ones would show none."""
+    x = np.linspace(-1, 1, 2000)[:, None]
+    for inputs in (x, torch.utils.data.TensorDataset(torch.from_numpy(x))):
+        f = (lambda x: np.where(x > 0, x / 2, x)) if inputs is x else (lambda x: torch.where(x > 0, x / 2, x))
+        found = audit(f, inputs, samples=400, **QUICK)
+        assert 150 < found.violations < 250
+        assert audit(f, inputs, samples=400, **QUICK).violations == found.violations
+
+
+def test_inputs_that_repeat_are_counted_once_too():
+    found = audit(lambda x: x.clip(0), np.repeat(normal(5, 3), 100, axis=0), **QUICK)
+    assert found.distinct == 5
+    assert "Only 5 of them differ" in " ".join(found.report().split())
+
+
+def test_streams_of_single_items_are_batched():
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(torch.from_numpy(normal(30, 3)))
+
+    for inputs in (Stream(), torch.utils.data.DataLoader(Stream(), batch_size=None)):
+        found = audit(nn.ReLU(), inputs, **QUICK)
+        assert len(found.errors) == 30
+        assert found.shape == (3,)
+
+
+def test_a_network_in_training_mode_is_left_as_it_was():
+    net = nn.BatchNorm1d(3)
+    audit(net, normal(60, 3, dtype=np.float32), mode="train", **QUICK)
+    assert net.num_batches_tracked == 0
+    assert net.running_mean.eq(0).all()
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_numbers_whose_squares_leave_the_range(scale):
+    x = normal(100, 3)
+    found, plain = (audit(lambda x: x.clip(0), s * x, **QUICK) for s in (scale, 1.0))
+    assert found.kept == pytest.approx(plain.kept)
+    assert found.rank == pytest.approx(plain.rank)
+    assert not found.collapsed
+
+
+def test_jax_arrays():
+    jnp = pytest.importorskip("jax.numpy")
+    found = audit(lambda x: jnp.clip(x, 0, 1), jnp.asarray(normal(50, 3)))
+    assert found.violations == 0
+    assert found.derivative == "central differences"
+
+
+def test_an_f_that_raises_beside_the_data_has_no_jacobian_test():
+    def f(x):
+        if (x < 0).any():
+            raise ValueError("expected no negative numbers")
+        return x
+
+    found = audit(f, np.eye(5))
+    assert found.derivative == "not found: expected no negative numbers"
+    assert "Not found: expected no negative numbers." in found.report()
+
+
+def test_the_search_keeps_to_the_span_of_each_number():
+    net = nn.Module()
+    net.forward = lambda x: x + x**2 / 1e3
+    x = torch.rand(200, 2, dtype=torch.float64) * torch.tensor([1.0, 1000.0])
+    found = audit(net, x, reach=5)
+    assert found.search.x[0] <= 1
+    assert found.search.x[1] <= 1000
+
+
 @pytest.mark.parametrize(
     ("net", "words"),
     [
@@ -305,6 +419,15 @@ def test_names_in_a_page_are_text(tmp_path):
         ({"inputs": ["a", "b"]}, TypeError, "arrays of inputs; got str"),
         ({"inputs": 3}, TypeError, "array, batches or a data set; got int"),
         ({"inputs": np.float64(3)}, ValueError, "shape"),
+        (
+            {"inputs": [np.ones(3), np.ones(3)]},
+            ValueError,
+            r"of shape \(samples, …\), batches of them too; got",
+        ),
+        ({"inputs": pd.DataFrame({"a": [1.0]})}, TypeError, r"got DataFrame: its `to_numpy\(\)` is one"),
+        ({"f": nn.ReLU}, TypeError, "got the class ReLU: make an instance of it"),
+        ({"f": 3}, TypeError, "expected a function or a network; got int"),
+        ({"inputs": [{"a": {"b": 1}}]}, TypeError, "arrays of inputs; got dict"),
         ({"f": lambda x: x[:, :1]}, ValueError, r"keep the shape of its input: expected \(9, 2\); got"),
         ({"f": lambda x: "y"}, TypeError, "`f` must return an array; got str"),
     ],

@@ -230,7 +230,10 @@ def test_a_device_for_what_is_no_tensor_is_refused():
     [
         ({"dtypes": "float32"}, ValueError, "`dtypes` must be a list of names; got 'float32'"),
         ({"devices": [0]}, ValueError, r"`devices` must be a list of names; got \[0\]"),
-        ({"modes": ["test"]}, ValueError, r"`modes` must be of 'eval' and 'train'; got \['test'\]"),
+        ({"modes": ["test"]}, ValueError, "`modes` must be of eval, train; got 'test'"),
+        ({"dtypes": ["flaot32"]}, ValueError, "`dtypes` must be of float16, .*; got 'flaot32'"),
+        ({"devices": ["gpu"]}, ValueError, "`devices` must be of cpu, cuda, .*; got 'gpu'"),
+        ({"settings": 3}, TypeError, "`settings` must be a hypothesis.settings; got int"),
         ({"modes": []}, ValueError, r"`modes` must be a list of names; got \[\]"),
         ({"tolerance": -1}, ValueError, "`tolerance` must be a number of at least 0; got -1"),
     ],
@@ -260,3 +263,98 @@ def test_without_inputs_or_annotation_there_is_no_claim():
         @idempotent
         def f(x):
             return x
+
+
+def test_static_methods_are_tested_and_methods_refused(pytester):
+    pytester.makepyfile(
+        test_static="""
+        from analysis import idempotent
+
+        class TestText:
+            @staticmethod
+            @idempotent(["a"])
+            def marked(text):
+                return text + "!"
+        """,
+        test_method="""
+        from analysis import idempotent
+
+        class TestText:
+            @idempotent(["a"])
+            def marked(self, text="x"):
+                return text
+        """,
+    )
+    result = pytester.runpytest("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "test_static.py")
+    result.assert_outcomes(failed=1)
+    result = pytester.runpytest("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "test_method.py")
+    result.assert_outcomes(errors=1)
+    assert "got the method marked" in result.stdout.str()
+
+
+def test_marks_of_pytest_are_honoured_and_failures_told_in_their_own_words(pytester, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "240")
+    pytester.makepyfile(
+        """
+        import pytest
+        from analysis import batches, idempotent
+        from torch import nn
+
+        @pytest.mark.skip
+        @idempotent([1])
+        def skipped(x):
+            return x + 1
+
+        @idempotent([1])
+        @pytest.mark.xfail(strict=True)
+        def expected(x):
+            return x + 1
+
+        @idempotent([1])
+        def found(x):
+            return x + 1
+
+        @idempotent(batches(3))
+        class Needy(nn.ReLU):
+            def __init__(self, size):
+                super().__init__()
+        """
+    )
+    result = pytester.runpytest("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
+    result.assert_outcomes(skipped=1, xfailed=1, failed=2)
+    text = result.stdout.str()
+    assert "claims.py" not in text.split("Needy")[0]
+    assert "FAILED" in text
+    assert "- expected f(f(x)) = f(x); f(x) = 2, and then 3" in text
+    assert "expected a class that is made without arguments" in text
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error", "words"),
+    [
+        (5, TypeError, "a strategy or a list of inputs; got int"),
+        ("abc", TypeError, "a strategy or a list of inputs; got str"),
+        ([], ValueError, "at least one input; got none"),
+    ],
+)
+def test_useless_inputs_are_refused_at_once(inputs, error, words):
+    with pytest.raises(error, match=words):
+        idempotent(inputs)
+
+
+def test_functions_of_two_arguments_and_descriptors_are_refused_at_once():
+    with pytest.raises(TypeError, match=r"a function of one argument; got f\(a: int, b: int\)"):
+
+        @idempotent
+        def f(a: int, b: int):
+            return a + b
+
+    with pytest.raises(TypeError, match="expected @staticmethod above @idempotent; got it below"):
+        idempotent([1])(staticmethod(abs))
+
+
+def test_a_generator_serves_every_variant():
+    claim = claim_of(idempotent((x for x in [np.ones(2)]), dtypes=["float32", "float64"])(lambda x: x * 1))
+    for variant in claim.variants(lambda x: x):
+        variant.test("f")()
+    assert len(claim.inputs) == 1

@@ -195,8 +195,23 @@ def test_every_kind_of_input_is_drawn():
         (lambda: batches(2, scale=-1), "`scale` must be positive"),
         (lambda: images((28, 28)), r"a shape \(channels, height, width\)"),
         (lambda: images(low=1, high=0), "low < high"),
+        (lambda: batches(2, dtype="int32"), "`dtype` must be a floating-point type of NumPy; got int32"),
+        (lambda: batches(2, dtype="bfloat16"), "`dtype` must be a floating-point type of NumPy"),
+        (lambda: images(dtype="uint8", high=300), "a dtype that holds pixels from 0.0 to 300; got uint8"),
+        (lambda: near_idempotents(size=1e-17, violating=True), "for a violation to be seen; got 1e-17"),
+        (lambda: near_idempotents(dtype="float16", violating=True), "`size` must be at least 0.062"),
+        (lambda: near_idempotents(n=1, jordan=True, violating=True), "room for 3 rows that violate; got 1"),
     ],
 )
 def test_mistakes_about_inputs_are_named(strategy, words):
     with pytest.raises(ValueError, match=words):
         strategy()
+
+
+def test_sizes_without_room_are_passed_over():
+    sizes = st.integers(1, 5)
+    quiet = settings(max_examples=50, database=None)
+    assert len(find(idempotents(n=sizes, rank=4), lambda _: True, settings=quiet)) == 4
+    assert (
+        len(find(near_idempotents(n=sizes, jordan=True, violating=True), lambda _: True, settings=quiet)) == 3
+    )

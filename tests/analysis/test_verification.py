@@ -2,9 +2,11 @@ import copy
 import random
 import threading
 import unicodedata
+from collections import OrderedDict
 from dataclasses import dataclass
 from fractions import Fraction
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -218,6 +220,13 @@ class Greatest(nn.Module):
         return x.cummax(0)[0]
 
 
+class Inner(nn.Module):
+    """Idempotent; only the inner samples of a batch depend on one another."""
+
+    def forward(self, x):
+        return torch.cat([x[:1], x[1:-1].mean(0).expand_as(x[1:-1]), x[-1:]]) if len(x) > 2 else x
+
+
 class OneSample(nn.Module):
     def forward(self, x):
         if len(x) < 4:
@@ -235,6 +244,7 @@ class OneSample(nn.Module):
         ),
         (nn.BatchNorm1d(3, track_running_stats=False, affine=False), "sample's value does not depend on its"),
         (Centred(), "that a sample's value does not depend on its batch"),
+        (Inner(), "that a sample's value does not depend on its batch"),
         (Greatest(), "that a sample's value does not depend on its batch"),
         (OneSample(), "f of fewer samples raised ValueError: expected four"),
         (
@@ -333,6 +343,13 @@ def test_a_buffer_handed_out_twice_is_found():
 def test_values_that_f_does_not_take_are_found():
     with pytest.raises(IdempotencyError, match=r"takes what it gives; f\(f\(x\)\) raised AttributeError"):
         assert_idempotent(lambda s: s.split(), ["a b"])
+
+
+def test_the_rounding_of_large_numbers_hides_nothing_of_small_ones():
+    """The rounding of 200 in half precision, 0.06, would move tanh of small numbers as far."""
+    x = np.append(np.linspace(-3, 3, 50), 200).astype(np.float16)
+    with pytest.raises(IdempotencyError, match="mathematics"):
+        assert_idempotent(np.tanh, [x])
 
 
 def test_the_worst_of_many_inputs_is_shown():
@@ -478,6 +495,80 @@ def test_matrices_tell_what_is_wrong_with_them():
         assert_idempotent(np.array([[1.0, 1], [0, 1]]))
     with pytest.raises(IdempotencyError, match="tolerance allows"):
         assert_idempotent(np.diag([1, 0.5]), tolerance=0.1)
+
+
+@pytest.mark.parametrize(
+    ("subject", "inputs", "words"),
+    [
+        (abs, np.ones(3), "one ndarray: put it in a list"),
+        (nn.ReLU(), torch.ones(2, 3), "one Tensor: put it in a list"),
+        (str.strip, " abc ", "one str: put it in a list"),
+        (abs, {"a": 1}, "one dict: put it in a list"),
+        (lambda d: d, pd.DataFrame({"a": [1]}), "one DataFrame: put it in a list"),
+        (nn.ReLU, [torch.ones(2)], "got the class ReLU: make an instance of it"),
+        (lambda a, b: a, [1], r"a function of one argument; got <lambda>\(a, b\)"),
+    ],
+)
+def test_what_is_no_list_of_inputs_or_no_function_of_one_is_refused(subject, inputs, words):
+    with pytest.raises(TypeError, match=words):
+        assert_idempotent(subject, inputs)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"equal": np.testing.assert_allclose}, TypeError, "`equal` must return True or False; got NoneType"),
+        ({"equal": 3}, TypeError, "`equal` must be a function of two values; got int"),
+        ({"tolerance": "x"}, TypeError, "`tolerance` must be a real number; got 'x'"),
+        ({"max_examples": 2.5}, TypeError, "`max_examples` must be a whole number from 1 on; got 2.5"),
+        ({"max_examples": 0}, ValueError, "`max_examples` must be a whole number from 1 on; got 0"),
+    ],
+)
+def test_mistakes_in_options_are_named(options, error, words):
+    with pytest.raises(error, match=words):
+        assert_idempotent(lambda x: x, [np.ones(2)], **options)
+
+
+def test_a_list_is_gone_through_to_its_end():
+    with pytest.raises(IdempotencyError, match="at 50 of 250 inputs"):
+        assert_idempotent(lambda x: x + 1 if x >= 200 else x, list(range(250)))
+    assert_idempotent(lambda x: x + 1 if x >= 200 else x, iter(range(10**9)))  # no length: the first 200
+
+
+def test_an_f_that_raises_says_at_which_input():
+    with pytest.raises(ZeroDivisionError) as caught:
+        assert_idempotent(lambda x: 1 / x, [1, 0])
+    assert caught.value.__notes__ == ["at input 1 of `inputs`: x = 0"]
+
+
+def test_batches_in_containers_are_taken_apart_too():
+    class Net(nn.Module):
+        def forward(self, d):
+            return {"y": d["y"] - d["y"].mean(0)}
+
+    with pytest.raises(IdempotencyError, match="does not depend on its batch"):
+        assert_idempotent(Net(), [{"y": torch.randn(3, 2)}])
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: jnp.clip(x, 0, 1), lambda x: x / jnp.linalg.norm(x), lambda x: jnp.sort(x)]
+)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_jax_arrays(f, dtype):
+    assert_idempotent(f, [jnp.linspace(-2, 2, 9).astype(dtype)])
+    with pytest.raises(IdempotencyError):
+        assert_idempotent(lambda x: x / 2, [jnp.linspace(-2, 2, 9).astype(dtype)])
+
+
+def test_large_projectors_pass():
+    for dtype in ("float32", "float64", "complex64"):
+        assert_idempotent(oblique(300, 120, 50.0).astype(dtype))
+
+
+def test_values_with_a_graph_in_containers_are_copied():
+    weight = torch.ones((), requires_grad=True)
+    assert_idempotent(lambda d: OrderedDict(x=d["x"] * weight), [OrderedDict(x=torch.ones(2))])
+    assert_idempotent(lambda p: Pair(p.name, p.numbers * weight), [Pair("a", torch.ones(2))])
 
 
 def test_a_fault_in_a_function_of_matrices_shrinks_to_a_small_one():

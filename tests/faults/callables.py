@@ -670,6 +670,40 @@ STATEFUL: list[tuple[str, Callable[[], Any], Callable[[], Any], Any]] = [
     ("noise-at-one-call-in-fifty", lambda: jittered(1e-3, 0.02), lambda: jittered(0), vectors),
 ]
 
+PURE += [  # what is small beside something large, or in few digits
+    (
+        "bytes-divided-by-255-in-float16",
+        lambda x: x / np.float16(255),
+        lambda x: np.clip(x, 0, 1),
+        [np.arange(0, 256, 5).astype(np.float16)],
+    ),
+    (
+        "tanh-of-large-float16",
+        np.tanh,
+        np.sign,
+        [np.linspace(-200, 200, 40).astype(np.float16)],
+    ),
+    ("tanh-of-large-float32", np.tanh, np.sign, [np.linspace(-1e6, 1e6, 40).astype(np.float32)]),
+    (
+        "rate-halved-beside-large-ids",
+        lambda d: d.assign(rate=d.rate / 2),
+        lambda d: d.assign(rate=d.rate.clip(0, 1)),
+        [pd.DataFrame({"id": [1e15, 2e15], "rate": [0.5, 0.25]})],
+    ),
+    (
+        "share-shrunk-beside-a-timestamp",
+        lambda d: d | {"share": d["share"] * 0.9},
+        lambda d: d | {"share": min(d["share"], 1.0)},
+        [{"time": 1.7e18, "share": 0.5}],
+    ),
+    (
+        "mask-turned-over",
+        lambda a: np.ma.array(a.data, mask=~np.ma.getmaskarray(a)),
+        lambda a: np.ma.array(a.data, mask=np.ma.getmaskarray(a)),
+        [np.ma.array([1.0, 2.0], mask=[False, True])],
+    ),
+]
+
 CALLABLES = [
     *(
         Fault("callable", name, lambda f=broken: f, lambda f=sound: f, lambda s=inputs: s)

@@ -768,4 +768,40 @@ NETS: list[tuple[str, Callable[[], Any], Callable[[], Any], Callable[[], list[Te
     ("one-alternating-sweep", lambda: Layer(halfspaces, 1), lambda: Layer(halfspaces, 0), rows),
 ]
 
+
+class Middle(nn.Module):
+    """Each sample by itself, or the inner ones of a batch as their mean."""
+
+    def __init__(self, *, averaged: bool):
+        super().__init__()
+        self.averaged = averaged
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.relu()
+        return torch.cat([x[:1], x[1:-1].mean(0).expand_as(x[1:-1]), x[-1:]]) if self.averaged else x
+
+
+class Switching(nn.Module):
+    """Puts itself in evaluation mode, or lets its mode be."""
+
+    def __init__(self, *, switching: bool):
+        super().__init__()
+        self.switching = switching
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.switching:
+            self.eval()
+        return x.relu()
+
+
+def pixels() -> list[Tensor]:
+    return [(255 * x.abs()).clamp(max=255).bfloat16() for x in images()]
+
+
+NETS += [
+    ("middle-of-the-batch-averaged", lambda: Middle(averaged=True), lambda: Middle(averaged=False), rows),
+    ("switched-to-evaluation", lambda: Switching(switching=True), lambda: Switching(switching=False), rows),
+    ("pixels-divided-by-255-in-bfloat16", lambda: Layer(torch.div, 255), nn.ReLU, pixels),
+]
+
 NETWORKS = [Fault("network", *entry) for entry in NETS]

@@ -86,6 +86,17 @@ def test_a_share_that_is_not_proved_is_a_result_that_does_not_hold(folder):
     assert "the outputs collapsed" in result.output
 
 
+def test_a_broken_law_is_no_proof(folder):
+    (folder / "inplace.py").write_text(
+        "from torch import nn\nclass Net(nn.Module):\n    def forward(self, x): return x.clamp_(0)\n"
+    )
+    np.save(folder / "x.npy", np.random.default_rng(0).standard_normal((500, 3)))
+    result = run("inplace:Net", "x.npy", "--at-most", "0.05")
+    assert result.exit_code == 1
+    assert "0 of 500 inputs" in result.output
+    assert "got a bound of 0.00917; expected that f leaves its input alone" in result.output
+
+
 def test_what_was_saved_is_loaded(folder):
     net = digit_network(folder / "net.safetensors")
     again = load_network(folder / "net.safetensors")
@@ -118,7 +129,12 @@ def broken(folder):
         )
     }
     save_file({"w": torch.zeros(2)}, folder / "wide.safetensors", metadata=header)
-    (folder / "nothing.py").write_text("x = 3\n")
+    np.save(folder / "bytes.npy", np.ones((9, 5), np.uint8))
+    huge = {"perceptron": [10**6, 10**6], "activation": "LeakyReLU(0.01)", "last": "Sigmoid"}
+    header = {"architecture": json.dumps(huge)}
+    save_file({"w": torch.zeros(2)}, folder / "huge.safetensors", metadata=header)
+    (folder / "nothing.py").write_text("x = 3\ndef needy(a): pass\n")
+    (folder / "wrong.py").write_text("def\n")
     return folder
 
 
@@ -138,7 +154,7 @@ def broken(folder):
         (["N1", "normal", "--weights", "evil.pt"], "which holds no code"),
         (["N1", "evil.npy"], "expected an array of numbers in evil.npy"),
         (["N1", "cut.npy"], "expected an array of numbers in cut.npy"),
-        (["N1", "text.npy"], "expected an array of numbers in text.npy"),
+        (["N1", "text.npy"], "expected floating-point numbers in text.npy, an input a row; got <U1"),
         (["N1", "none.npy"], "none.npy"),
         (["N1", "data.csv"], "expected digits, mnist, normal or a .npy file; got data.csv"),
         (["N1", "digits"], r"expected inputs that the network takes; got shape (64,)"),
@@ -152,6 +168,11 @@ def broken(folder):
             "expected --output to end in .html, .json or .txt",
         ),
         (["N1", "five.npy", "--data-dir", "."], "expected --data-dir together with mnist"),
+        (["N1", "bytes.npy"], "expected floating-point numbers in bytes.npy, an input a row; got uint8"),
+        (["N1", "five.npy", "--at-most", "2"], "expected a share from 0 to 1; got 2"),
+        (["huge.safetensors", "digits"], "the tensors of its header's architecture; got others"),
+        (["wrong:x", "five.npy"], "expected a module that can be imported at wrong:x; got SyntaxError"),
+        (["nothing:needy", "five.npy"], "expected a network at nothing:needy, or what makes one without"),
         (["nothing:x", "five.npy"], "expected a torch.nn.Module at nothing:x; got int"),
         (["nothing:y", "five.npy"], "expected y in the module nothing"),
         (["nowhere:y", "five.npy"], "expected a module that can be imported at nowhere:y"),
