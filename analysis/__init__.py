@@ -8,7 +8,10 @@ device, or whatever else speaks the array API; they come out as they went in.
     basin, enclosure, radius      what goes where: sampled, and proved (traps, kernel, cuda)
     iteration, certificate        projecting a matrix, and proving the projector
     scheduling, equioscillation   in the fewest products, for a known gap
-    verification, strategies      idempotency by properties
+    verification, laws, claims    idempotency by properties (values, differences, rounding, surroundings)
+    strategies, csform            inputs to try: hypothesis
+    auditing, findings            how idempotent a network is, with confidence (sources, measuring, search,
+                                  tangents, collapse); what only its library can do is in frameworks
     plotting, figures, cli        pictures, and the console commands
 """
 

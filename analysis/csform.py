@@ -103,16 +103,21 @@ def perturbed(numbers: Arithmetic, P: Matrix, kappa: float, size: float) -> Matr
     return K
 
 
-def graded(numbers: Arithmetic, grades: Sequence[int], rank: int, size: float) -> Matrix:
-    """Return P + D where P keeps and D, of norm `size`, raises the grade; one grade for each row.
+def graded(numbers: Arithmetic, n: int, rank: int, order: int, size: float) -> Matrix:
+    """Return P + D where P keeps and D, of norm `size`, raises the grade of a row, from 0 to `order`.
 
-    A word with as many letters D as there are grades is zero.  P is an orthogonal projector within
-    each grade.
+    A word with more than `order` letters D is zero.  P is an orthogonal projector within each grade.
+    Grades are as even as can be where nothing is turned, and cut anywhere else.
     """
-    n, grade, rng = len(grades), np.asarray(grades), numbers.rng
+    rng = numbers.rng
+    even = np.arange(1, order + 1) * n // (order + 1)
+    cuts = np.sort(rng.integers(0, n + 1, order)) if numbers.seed else even
+    grade = np.searchsorted(cuts, np.arange(n), side="right")
     ones = rng.permutation(n) < rank if numbers.seed else np.arange(n) < rank
     P = numbers.identity(n) * ones
     for level in np.unique(grade) if numbers.seed else ():
+        if len(set(ones[grade == level])) < 2:
+            continue  # 0 or I, which no turn changes
         rows = np.ix_(grade == level, grade == level)
         turned = numbers.turned(rng, P[rows])
         P = P.astype(turned.dtype)

@@ -385,14 +385,20 @@ def _projector(
     n = _drawn(draw, n)
     if rank is not None and rank > n:
         raise ValueError(f"`rank` must lie between 0 and n = {n}; got {rank}")
-    r = draw(_integers(0, n)) if rank is None else rank
-    most = min(r, n - r) if obliquity > 1 else 0
-    oblique = draw(_integers(0, most)) if most else 0
+    forms = _forms(n, rank, obliquity > 1)
+    r, oblique = forms[draw(_integers(0, len(forms) - 1))]
     norms = [draw(_floats(1, obliquity))] if oblique else []
     numbers = Arithmetic(field, draw(_SEEDS))
     if oblique > 1:  # the others lie below the greatest, and are 1 where nothing is turned
         norms += numbers.rng.uniform(1, norms[0], oblique - 1).tolist() if numbers.seed else []
     return projector(numbers, n, r, norms), max(norms, default=1.0), numbers
+
+
+@cache
+def _forms(n: int, rank: int | None, oblique: bool) -> list[tuple[int, int]]:  # noqa: FBT001 - private
+    """Every rank with every number of oblique blocks, simplest first: one draw for both."""
+    ranks = range(n + 1) if rank is None else (rank,)
+    return [(r, k) for r in ranks for k in range((min(r, n - r) if oblique else 0) + 1)]
 
 
 def _premised(
@@ -411,9 +417,8 @@ def _premised(
         return perturbed(numbers, P, kappa, size * draw(_SHARES)), numbers
     n = _drawn(draw, n)
     r = draw(_integers(0, n)) if rank is None else rank
-    cuts = sorted(draw(_integers(0, n)) for _ in range(order))
     numbers = Arithmetic(field, draw(_SEEDS))
-    return graded(numbers, np.searchsorted(cuts, np.arange(n), side="right").tolist(), r, size), numbers
+    return graded(numbers, n, r, order, size), numbers
 
 
 def _checked(

@@ -191,11 +191,12 @@ def _rounding(
 
     A projector P stored as K = P + E, ‖E‖_F ≤ u‖K‖_F, has ‖K² − K‖_F = ‖KE + EK − E − E²‖_F ≤
     (2κ + 1)u‖K‖_F + (u‖K‖_F)².  One that was computed too may be 16√m times as far off, as long as
-    that is little beside K.
+    that is little beside K.  Projectors have a scale of their own: 0, or a norm of at least 1.
     """
+    kappa, size = np.maximum(kappa, 1), np.maximum(size, 1)
     stored = (2 * kappa + 1) * u * size + (u * size) ** 2
     explained: Float[np.ndarray, " batch"] = np.maximum(
-        stored, np.minimum(16 * np.sqrt(m) * stored, np.sqrt(u) / 4 * np.maximum(kappa, 1))
+        stored, np.minimum(16 * np.sqrt(m) * stored, np.sqrt(u) / 4 * kappa)
     )
     return explained
 

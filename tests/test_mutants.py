@@ -383,7 +383,7 @@ MUTANTS = [
         "analysis/cycles.py",
         "if shorter or not abs",
         "if not abs",
-        CYCLES + "::test_what_is_listed_is_a_cycle_that_attracts",
+        CYCLES + "::test_newton_proves_one_root_or_none",
     ),
     (
         "analysis/cycles.py",

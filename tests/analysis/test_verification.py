@@ -52,6 +52,13 @@ def test_orthogonal_projectors_may_be_off_by_no_more_than_rounding(P, size):
         assert_idempotent(P + size * np.eye(len(P)))
 
 
+def test_what_rounding_left_of_zero_passes():
+    for dtype, size in ((np.float64, 1e-16), (np.complex64, 8e-8), (np.float16, 1e-4)):
+        assert_idempotent(np.array([[0, size], [-size, 0]], dtype))
+        with pytest.raises(IdempotencyError):
+            assert_idempotent(np.array([[0, 1e3 * size], [-1e3 * size, 0]], dtype))
+
+
 def test_exact_matrices_are_judged_exactly():
     assert_idempotent([[Fraction(1, 2), Fraction(1, 2)], [Fraction(1, 2), Fraction(1, 2)]])
     with pytest.raises(AssertionError, match="exactly"):
