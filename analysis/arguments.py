@@ -84,5 +84,4 @@ def real_number(value: Any, name: str) -> float:
     try:
         return float(value)
     except OverflowError:
-        # Only exact numbers overflow, an int or a Fraction: mypy knows them as Real alone.
-        return math.inf if Fraction(value) > 0 else -math.inf  # type: ignore[call-overload]
+        return -math.inf if value < 0 else math.inf

@@ -89,7 +89,7 @@ class Audit:
 
     @property
     def bound(self) -> float:
-        """The least share that no more than which of all such inputs violate, with this confidence.
+        """The share of all such inputs that at most violates, with this confidence.
 
         The one-sided Clopper–Pearson bound: the p at which so few violations among so many
         independent inputs have probability 1 − confidence.

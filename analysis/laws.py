@@ -168,18 +168,18 @@ class Laws:
         return None
 
     def _part(self, law: str, x: Any, first: Any, place: slice) -> Breach | None:
-        """Whether the samples at this place have the value they have among all."""
-        try:
-            alone = self.f(copied(sliced(x, place)))
-        except Exception:  # noqa: BLE001 - as batch statistics do of one sample
-            place = slice(0, (samples(x) or 0) // 2)
+        """Whether the samples at this place, or if f takes no single one half of them, have their values."""
+        failure: Exception | None = None
+        for here in (place, slice(0, (samples(x) or 0) // 2)):
+            part = sliced(x, here)
             try:
-                alone = self.f(copied(sliced(x, place)))
-            except Exception as error:  # noqa: BLE001
-                detail = f"f of fewer samples raised {type(error).__name__}: {error}{hint(self.f)}"
-                return Breach(law, detail, x, first)
-        part, alone, expected = sliced(x, place), copied(alone), copied(sliced(first, place))
-        return self._compared(law, x, expected, alone, part)
+                alone = copied(self.f(copied(part)))
+            except Exception as error:  # noqa: BLE001 - of one sample none; of half of them told
+                failure = error
+                continue
+            return self._compared(law, x, copied(sliced(first, here)), alone, part)
+        detail = f"f of fewer samples raised {type(failure).__name__}: {failure}{hint(self.f)}"
+        return Breach(law, detail, x, first)
 
     def _repeats(self, first: Any, again: Any) -> bool:
         """Whether two values of f at one input agree: to the last bit, or to a tolerance that was given."""

@@ -77,5 +77,5 @@ def pytest_pycollect_makeitem(
 def _test(collector: pytest.Collector, name: str, obj: object, variant: Variant) -> pytest.Item:
     full = f"{name}[{variant.name}]"
     test = variant.test(full)
-    test.pytestmark = list(vars(obj).get("pytestmark", []))  # type: ignore[attr-defined]
+    vars(test)["pytestmark"] = list(vars(obj).get("pytestmark", []))
     return IdempotencyTest.from_parent(collector, name=full, callobj=test, variant=variant)

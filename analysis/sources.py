@@ -29,7 +29,8 @@ def batches_of(
         inputs: an array with an input a row; a data set with a length and single items; or an iterable
             of batches.  Of items that are tuples, lists or mappings, as of labelled data, the first
             entry counts.
-        f: a network gets tensors of its parameters' dtype on their device, whatever the inputs are.
+        f: a network gets tensors of its parameters' dtype on their device, of whatever floating-point
+            arrays the inputs are.
         batch: the greatest size of a batch.
         samples: how many inputs to take, at random where there is a length, else the first; all when None.
         seed: of which.

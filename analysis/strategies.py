@@ -146,7 +146,7 @@ def near_idempotents(
         elif n is None:
             sizes = st.integers(max(rank or 0, length), max(rank or 0, length) + 7)
         return _violating(sizes, rank, obliquity, order, size, length, dtype, field)
-    return _near_idempotents(sizes, rank, obliquity, order, size, jordan, dtype, field)
+    return _near_idempotents(sizes, rank, obliquity, order, size, dtype, field, jordan=jordan)
 
 
 @st.composite
@@ -157,11 +157,12 @@ def _near_idempotents(
     obliquity: float,
     order: int,
     size: float,
-    jordan: bool,  # noqa: FBT001 - st.composite passes what it was given on
     dtype: DTypeLike | None,
     field: Field,
+    *,
+    jordan: bool,
 ) -> Any:
-    return rounded(_premised(draw, n, rank, obliquity, order, size, jordan, field)[0], dtype)
+    return rounded(_premised(draw, n, rank, obliquity, order, size, field, jordan=jordan)[0], dtype)
 
 
 @st.composite
@@ -185,7 +186,7 @@ def _violating(
     value = values[draw(_integers(0, len(values) - 1))]
     left = None if rank is None else rank - value * length
     jordan = length > 1
-    rest, numbers = _premised(draw, n - length, left, obliquity, order, size, jordan, field)
+    rest, numbers = _premised(draw, n - length, left, obliquity, order, size, field, jordan=jordan)
     if jordan:
         block = chain(numbers, value, length, size)
     else:
@@ -385,7 +386,7 @@ def _projector(
     n = _drawn(draw, n)
     if rank is not None and rank > n:
         raise ValueError(f"`rank` must lie between 0 and n = {n}; got {rank}")
-    forms = _forms(n, rank, obliquity > 1)
+    forms = _forms(n, rank, obliquity)
     r, oblique = forms[draw(_integers(0, len(forms) - 1))]
     norms = [draw(_floats(1, obliquity))] if oblique else []
     numbers = Arithmetic(field, draw(_SEEDS))
@@ -395,10 +396,10 @@ def _projector(
 
 
 @cache
-def _forms(n: int, rank: int | None, oblique: bool) -> list[tuple[int, int]]:  # noqa: FBT001 - private
+def _forms(n: int, rank: int | None, obliquity: float) -> list[tuple[int, int]]:
     """Every rank with every number of oblique blocks, simplest first: one draw for both."""
     ranks = range(n + 1) if rank is None else (rank,)
-    return [(r, k) for r in ranks for k in range((min(r, n - r) if oblique else 0) + 1)]
+    return [(r, k) for r in ranks for k in range((min(r, n - r) if obliquity > 1 else 0) + 1)]
 
 
 def _premised(
@@ -408,8 +409,9 @@ def _premised(
     obliquity: float,
     order: int,
     size: float,
-    jordan: bool,  # noqa: FBT001 - private
     field: Field,
+    *,
+    jordan: bool,
 ) -> tuple[Any, Arithmetic]:
     """K = P + D that meets the premise."""
     if not jordan:
