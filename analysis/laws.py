@@ -174,7 +174,7 @@ class Laws:
             part = sliced(x, here)
             try:
                 alone = copied(self.f(copied(part)))
-            except Exception as error:  # noqa: BLE001 - of one sample none; of half of them told
+            except Exception as error:  # noqa: BLE001 - f may need several; half of them are tried
                 failure = error
                 continue
             return self._compared(law, x, copied(sliced(first, here)), alone, part)
