@@ -1,8 +1,12 @@
+from .applications import Adapted as Adapted
+from .applications import shared_masks as shared_masks
 from .data import Images as Images
 from .data import digits as digits
 from .data import mnist as mnist
 from .ensemble import Ensemble as Ensemble
 from .measures import metrics as metrics
 from .networks import network as network
+from .networks import u_dcgan as u_dcgan
+from .parallel import samples_per_process as samples_per_process
 from .rules import IdempotencyLoss as IdempotencyLoss
 from .rules import idempotency_loss as idempotency_loss

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from torch import nn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+Normalisation = Literal["batch", "group", "none"]
 
 
 def perceptron(
@@ -36,6 +38,66 @@ def perceptron(
     return nn.Sequential(*layers)
 
 
+def u_dcgan(
+    size: int, channels: int, widths: Sequence[int], normalisation: Normalisation = "batch"
+) -> nn.Sequential:
+    """Return a convolutional autoencoder of pictures, from which it keeps widths[-1] numbers.
+
+    The encoder's stages halve the side of the picture, the last takes all that is left; the decoder's
+    undo them in turn.  After each stage but the first and the last a normalisation, then LeakyReLU(0.2)
+    in the encoder, ReLU in the decoder, Tanh at the end: pictures are numbers from −1 to 1.
+
+    Args:
+        size: the side of the square pictures, shape (batch, channels, size, size).
+        channels: of a picture.
+        widths: channels after each stage of the encoder; at least two.
+        normalisation: "batch", "group" (in eight groups) or "none".
+
+    Raises:
+        ValueError: fewer than two widths, or more stages than the side can be halved.
+
+    References: Radford, Metz and Chintala, Unsupervised representation learning with deep convolutional
+    generative adversarial networks (ICLR 2016), section 3; as an autoencoder: Shocher et al., Idempotent
+    Generative Network (ICLR 2024), section 3.
+
+    >>> import torch
+    >>> u_dcgan(8, 1, [16, 32, 64], "none")(torch.zeros(2, 1, 8, 8)).shape
+    torch.Size([2, 1, 8, 8])
+    """
+    windows = _halvings(size, len(widths))
+    before = [channels, *widths]
+    layers: list[nn.Module] = []
+    for i, (inputs, outputs) in enumerate(pairwise(before)):
+        norm = [] if i == 0 else _normalisation(normalisation, outputs)
+        layers += [nn.Conv2d(inputs, outputs, *windows[i], bias=not norm), *norm, _leaky()]
+    for i, (outputs, inputs) in reversed(list(enumerate(pairwise(before)))):
+        norm = [] if i == 0 else _normalisation(normalisation, outputs)
+        end = nn.Tanh() if i == 0 else nn.ReLU()
+        layers += [nn.ConvTranspose2d(inputs, outputs, *windows[i], bias=not norm), *norm, end]
+    return nn.Sequential(*layers)
+
+
+def _halvings(size: int, stages: int) -> list[tuple[int, int, int]]:
+    """(kernel, stride, padding) of each stage: size to ⌈size/2⌉ and so on, the last to 1."""
+    windows, side = [], size
+    for _ in range(stages - 1):
+        windows.append((3 if side % 2 else 4, 2, 1))
+        side = (side + 1) // 2
+    if stages < 2 or side < 2:
+        raise ValueError(
+            f"`widths` must have from 2 entries to as many as a side of {size} can be halved; got {stages}"
+        )
+    return [*windows, (side, 1, 0)]
+
+
+def _normalisation(kind: Normalisation, channels: int) -> list[nn.Module]:
+    if kind not in get_args(Normalisation):
+        raise ValueError(f"`normalisation` must be one of {', '.join(get_args(Normalisation))}; got {kind!r}")
+    if kind == "none":
+        return []
+    return [nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(min(8, channels), channels)]
+
+
 def _leaky() -> nn.Module:
     return nn.LeakyReLU(0.2)
 
@@ -49,6 +111,8 @@ _NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "B2": lambda: perceptron([100, 250, 250, 250, 250, 100], _leaky, last=_leaky),
     "B3": lambda: perceptron([4096, 1024, 4096], _leaky, last=_leaky),
     "B4": lambda: perceptron([784, 1024, 2048, 784], _leaky, last=_leaky),
+    "u-dcgan-mnist": lambda: u_dcgan(28, 1, [64, 128, 256, 512, 512]),
+    "u-dcgan-celeba": lambda: u_dcgan(64, 3, [64, 128, 256, 512, 512]),
 }
 
 
@@ -66,18 +130,21 @@ def network(name: str) -> nn.Module:
     | B3 | 4096–1024–4096 | LeakyReLU(0.2) |
     | B4 | 784–1024–2048–784 | LeakyReLU(0.2) |
 
+    u-dcgan-mnist and u-dcgan-celeba are `u_dcgan` for pictures of 28×28×1 and 64×64×3, with 64, 128, 256,
+    512 and 512 channels and batch normalisation.
+
     Args:
         name: one of these, in either case.
 
     Raises:
         ValueError: the name is unknown.
 
-    References: Jensen and Vicary, table 1 (B1–B4); their notes, section 3 (N1–N4).
+    References: Jensen and Vicary, table 1 (B1–B4) and section 3.1; their notes, section 3 (N1–N4).
 
     >>> sum(p.numel() for p in network("B2").parameters())
     238600
     """
-    build = _NETWORKS.get(name.upper())
+    build = {known.lower(): build for known, build in _NETWORKS.items()}.get(name.lower())
     if build is None:
         raise ValueError(f"`name` must be one of {', '.join(_NETWORKS)}; got {name!r}")
     return build()

@@ -1,33 +1,41 @@
 r"""The rules: what stands for ∂L/∂y when a network is trained to be idempotent.
 
 With y = f(x) and a corrector g = Σ α_i x^i, write t(y) = Σ α_i f^{i−1}(y); for 3x² − 2x³ it is
-3f(y) − 2f(f(y)).  The *modified* rule puts −(t(y) − y) in the place of ∂L/∂y.  That is exactly the
-gradient of ½‖y − t‖² with t held fixed, so no autograd function of its own is needed: the loss is
+3f(y) − 2f(f(y)).  The *modified* rule puts −(t(y) − y) in the place of ∂L/∂y, the gradient of ½‖y − t‖²
+with t held fixed.  So t is found first, without a graph, and what a rule returns has two sides that do
+not belong together: the value is the idempotent error e = mean((f(y) − y)²), the gradient the rule's.
 
-    e + (s − s.detach()),   s = c·⟨y, sg(y − t)⟩,
-
-whose value is the idempotent error e = mean((f(y) − y)²) and whose gradient is that of s.
+No such rule but the ordinary one is the gradient of its value, or of anything: on a linear network the
+modified rule moves W by g(W) − W, whose derivative is not symmetric.  What needs a potential (second
+derivatives, line searches, `gradcheck`) is refused.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from corrector import MCWEENY, Corrector
+
+from .applications import Buffers, apply
+from .pulls import naive_image, pull_through_input, pull_to_target, wide
+from .surrogate import refuse_comparisons, surrogate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jaxtyping import Float
 
-Rule = Literal["modified", "ordinary", "target"]
+Rule = Literal["modified", "ordinary", "target", "outer", "inner", "m1"]
 Reduction = Literal["half_sum", "mean", "seed"]
 
 _NEXT_APPLICATION = Corrector((0, 1))
+_PULLED = ("modified", "target", "m1")
+"""Rules that pull y to a target; "seed" divides them by B alone, as published."""
 
 
 def idempotency_loss(
@@ -36,42 +44,68 @@ def idempotency_loss(
     corrector: Corrector = MCWEENY,
     rule: Rule = "modified",
     reduction: Reduction = "half_sum",
+    *,
+    relaxation: float = 1.0,
+    buffers: Buffers = "keep",
+    samples: float | Tensor | None = None,
+    chunk: int | None = None,
+    x: Float[Tensor, "batch n"] | None = None,
 ) -> Float[Tensor, ""]:
     """Return a scalar whose value is the idempotent error and whose gradient is the rule's.
 
-    The value is mean((f(y) − y)²) over all B·D entries, whatever the rule.  The gradient in y is
+    The value is mean((f(y) − y)²) over all B·D entries, whatever the rule.  The gradient is
 
-    - "modified": −(t(y) − y), t(y) = Σ α_i f^{i−1}(y), held fixed;
-    - "target": −(f(y) − y), held fixed: the same without a polynomial, as a control;
-    - "ordinary": that of ‖f(y) − y‖², through both applications of f;
+    - "modified": −γ(t(y) − y) in y, t(y) = Σ α_i f^{i−1}(y), held fixed, γ the relaxation;
+    - "target": −γ(f(y) − y) in y, held fixed: the same without a polynomial, as a control;
+    - "ordinary": that of ½‖f(y) − y‖², through both applications of f;
+    - "inner": that of ½‖f(y) − y‖² through y alone, the second application frozen;
+    - "outer": that of ½‖f(y) − y‖² through the second application alone, y frozen; inner and outer sum
+      to ordinary;
+    - "m1": −γ mean (t(y) − y)xᵀ in the only weight matrix, and none elsewhere;
 
     times 1/B with "half_sum" (½‖·‖² a sample: the scale on which the rules agree) and 2/(BD) with
-    "mean".  "seed" is the published mixture: 1/B for modified and target, 2/(BD) for ordinary.
+    "mean".  "seed" is the published mixture: 1/B for modified, target and m1, 2/(BD) for the others.
 
     Args:
-        net: f, a module or any function of a tensor; its output must have its input's shape.
+        net: f, a module or any function of a tensor; its output must have its input's shape.  Of a
+            `DistributedDataParallel` the module inside is applied.
         y: f(x), with the graph that leads back to the parameters: shape (B, …), B ≥ 1, any
             floating dtype and device.
-        corrector: the polynomial of the modified rule.
-        rule: "modified", "ordinary" or "target".
+        corrector: the polynomial of the modified rule and of m1.
+        rule: "modified", "ordinary", "target", "outer", "inner" or "m1".
         reduction: "half_sum", "mean" or "seed".
+        relaxation: γ, the share of the step from y to its target; of modified, target and m1 only.
+        buffers: what the passes beside the caller's do in training mode.  "keep": they normalise with the
+            statistics of their own batch and move no running average.  "update": they move them, so
+            that a step counts up to d batches, as in the notes' code.  "eval": they run in evaluation mode,
+            with the running averages and without dropout.
+        samples: the B to divide by, where it is not this batch's: the mean number over the processes
+            (`samples_per_process`), or over the steps that are accumulated, if they differ.
+        chunk: rows that a pass without activations takes at a time; None: all.  It bounds the memory of
+            these passes, and changes nothing where each output depends on its own input alone.
+        x: what y is f of, shape (B, n); m1 needs it, and only m1.
 
     Returns:
-        A scalar in y's dtype, float32 at least.
+        A scalar in float32 at least.
 
     Raises:
-        ValueError: f(y) has another shape than y, y is empty, or rule or reduction is unknown.
-        TypeError: y is not floating point, or net returns something other than a tensor.
+        ValueError: f(y) has another shape than y, y is empty, a name is unknown, or an argument does
+            nothing under this rule.
+        TypeError: y is not floating point, or net returns something other than a tensor (see `Adapted`),
+            or m1 is asked of a network that is not one square weight matrix.
+        RuntimeError: a line search or `gradcheck` asks for the loss, or a second derivative is taken, of
+            what is no gradient.
 
-    Cost: max(d − 1, 1) forward passes for a corrector of degree d, none of which keeps activations
-    (one that does, for "ordinary"), and one backward pass through the graph of y.
+    Cost: max(d − 1, 1) forward passes for a corrector of degree d (one for the rules without), none
+    of which keeps activations (but that of "ordinary" and "outer"), and one backward pass through the
+    graph of y ("outer": of f(y), "m1": of one product, "inner": one more, to y).
 
-    Buffers stay as they are: a batch normalisation in training mode normalises with the statistics
-    of the batch here, but only the caller's own pass net(x) moves its running averages.  That needs
-    the module itself as `net`: behind a function that calls it, its buffers cannot be seen.
+    Buffers can be seen only in a module: behind a function that calls it, its passes move them.  Each pass
+    draws its own dropout masks, unless within `shared_masks`.
 
     References: Jensen and Vicary, eq. 10, and their notes, section 2.1 (`E`, `ELoss`), whose
-    gradient `rule="modified", reduction="seed"` equals.
+    gradient `rule="modified", reduction="seed"` equals; m1: section 1.2 of the notes.  Outer and inner:
+    Shocher et al., Idempotent Generative Network (ICLR 2024), section 2.2.
 
     >>> net = nn.Linear(4, 4)
     >>> loss = idempotency_loss(net, net(torch.randn(8, 4)))
@@ -79,19 +113,27 @@ def idempotency_loss(
     >>> net.weight.grad.shape
     torch.Size([4, 4])
     """
-    _check(y, corrector, rule, reduction)
+    options = _Options(corrector, rule, reduction, relaxation, buffers, chunk)
+    _check_inputs(y, options, samples, x)
+    if rule != "ordinary" or reduction == "half_sum":
+        refuse_comparisons(f"rule {rule!r}, reduction {reduction!r}")
+    batch = len(y) if samples is None else samples
+    entries = batch * y[0].numel()
+    scale = _scale(options, batch, entries)
+    if rule in _PULLED:
+        carrier = y if x is None else naive_image(net, x, y.shape)
+        polynomial = _NEXT_APPLICATION if rule == "target" else corrector
+        square, pull = pull_to_target(net, y.detach(), polynomial, buffers, chunk)
+        return surrogate(carrier, pull, scale * relaxation, square / entries)
+    if rule == "inner":
+        square, pull = pull_through_input(net, y.detach(), buffers)
+        return surrogate(y, pull, scale, square / entries)
+    start = y if rule == "ordinary" else y.detach()
+    square = (wide(apply(net, start, buffers)) - wide(start)).square().sum()
+    error, lead = square.detach() / entries, scale / 2 * square
     if rule == "ordinary":
-        difference = _apply(net, y) - y
-        difference = difference if difference.dtype == torch.float64 else difference.float()
-        error = difference.square().mean()
-        return error.detach() + _without_value(_scale(y, reduction, 2) / 2 * difference.square().sum())
-    wanted = corrector if rule == "modified" else _NEXT_APPLICATION
-    with torch.no_grad():
-        image, target = _targets(net, y.detach(), wanted)
-        fixed = _wide(y.detach())
-        error = (image - fixed).square().mean()
-        pull = fixed - target
-    return error + _without_value(_scale(y, reduction, y[0].numel()) * (_wide(y) * pull).sum())
+        return error + (lead - lead.detach())
+    return surrogate(lead, torch.ones_like(lead), 1.0, error)
 
 
 class IdempotencyLoss(nn.Module):
@@ -101,7 +143,7 @@ class IdempotencyLoss(nn.Module):
     and stay out of its `state_dict`.
 
     Args:
-        net, corrector, rule, reduction: as for `idempotency_loss`.
+        net, corrector, rule, reduction, relaxation, buffers, chunk: as for `idempotency_loss`.
 
     >>> net = nn.Linear(4, 4)
     >>> criterion = IdempotencyLoss(net, rule="target")
@@ -115,88 +157,76 @@ class IdempotencyLoss(nn.Module):
         corrector: Corrector = MCWEENY,
         rule: Rule = "modified",
         reduction: Reduction = "half_sum",
+        *,
+        relaxation: float = 1.0,
+        buffers: Buffers = "keep",
+        chunk: int | None = None,
     ) -> None:
         super().__init__()
-        _check_names(corrector, rule, reduction)
         self._net = (net,)  # in a tuple, which `nn.Module` does not search for submodules
-        self.corrector, self.rule, self.reduction = corrector, rule, reduction
+        self.options = _Options(corrector, rule, reduction, relaxation, buffers, chunk)
 
-    def forward(self, y: Float[Tensor, "batch *sample"]) -> Float[Tensor, ""]:
+    def forward(
+        self,
+        y: Float[Tensor, "batch *sample"],
+        *,
+        samples: float | Tensor | None = None,
+        x: Float[Tensor, "batch n"] | None = None,
+    ) -> Float[Tensor, ""]:
         """Return `idempotency_loss` at y."""
-        return idempotency_loss(self._net[0], y, self.corrector, self.rule, self.reduction)
+        return idempotency_loss(self._net[0], y, **vars(self.options), samples=samples, x=x)
 
     def extra_repr(self) -> str:
-        """Name the rule, its corrector and the reduction."""
-        return f"rule={self.rule}, corrector={self.corrector}, reduction={self.reduction}"
+        """Name the rule, its corrector, the reduction, and what else is not as by default."""
+        chosen = self.options
+        shown = {"rule": chosen.rule, "corrector": chosen.corrector, "reduction": chosen.reduction}
+        default = _Options(chosen.corrector, chosen.rule, chosen.reduction)
+        shown |= {name: value for name, value in vars(chosen).items() if value != getattr(default, name)}
+        return ", ".join(f"{name}={value}" for name, value in shown.items())
 
 
-def _targets(net: Callable[[Tensor], Tensor], y: Tensor, corrector: Corrector) -> tuple[Tensor, Tensor]:
-    """(f(y), Σ α_i f^{i−1}(y)), each power of f computed once."""
-    image = power = _apply(net, y)
-    total = _wide(y) * float(corrector.alphas[0])
-    for i, alpha in enumerate(corrector.alphas[1:]):
-        if i:
-            power = _apply(net, power)
-        if alpha:
-            total = total + float(alpha) * _wide(power)
-    return _wide(image), total
+@dataclass(frozen=True)
+class _Options:
+    """What a rule is asked for by name; refused here if there is no such thing."""
+
+    corrector: Corrector
+    rule: Rule
+    reduction: Reduction
+    relaxation: float = 1.0
+    buffers: Buffers = "keep"
+    chunk: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, names in (("rule", Rule), ("reduction", Reduction), ("buffers", Buffers)):
+            if getattr(self, name) not in get_args(names):
+                allowed = ", ".join(get_args(names))
+                raise ValueError(f"`{name}` must be one of {allowed}; got {getattr(self, name)!r}")
+        if not isinstance(self.corrector, Corrector):
+            raise TypeError(f"`corrector` must be a Corrector; got {type(self.corrector).__name__}")
+        if not math.isfinite(self.relaxation):
+            raise ValueError(f"`relaxation` must be finite; got {self.relaxation}")
+        if self.rule not in _PULLED and (self.relaxation != 1 or self.chunk is not None):
+            which = "relaxation" if self.relaxation != 1 else "chunk"
+            raise ValueError(f"`{which}` is for the rules {', '.join(_PULLED)}; got it with {self.rule!r}")
+        if self.chunk is not None and self.chunk < 1:
+            raise ValueError(f"`chunk` must be at least 1; got {self.chunk}")
 
 
-def _apply(net: Callable[[Tensor], Tensor], y: Tensor) -> Tensor:
-    """f(y), without moving the running statistics of a module in training mode."""
-    if isinstance(net, nn.Module) and any(part.training for part in net.modules()) and _has_buffers(net):
-        spare = {name: buffer.clone() for name, buffer in net.named_buffers()}
-        image = functional_call(net, spare, (y,))
-    else:
-        image = net(y)
-    if not isinstance(image, Tensor):
-        raise TypeError(f"`net` must return a tensor; got {type(image).__name__}")
-    if image.shape != y.shape:
-        raise ValueError(
-            "`net` must map its output space into itself: expected f(y) of shape "
-            f"{tuple(y.shape)}; got {tuple(image.shape)}"
-        )
-    return image
-
-
-def _has_buffers(net: nn.Module) -> bool:
-    return next(net.buffers(), None) is not None
-
-
-def _without_value(s: Tensor) -> Tensor:
-    """Zero, with the gradient of s."""
-    return s - s.detach()
-
-
-def _wide(x: Tensor) -> Tensor:
-    """X in float32 at least, in which differences of nearly equal values are taken."""
-    return x if x.dtype == torch.float64 else x.float()
-
-
-def _scale(y: Tensor, reduction: Reduction, seed: int) -> float:
-    """The factor c of c·⟨y, sg(y − t)⟩; `seed` is D for rules that were divided by B alone."""
-    batch, entries = y.shape[0], y.numel()
-    if reduction == "half_sum":
+def _scale(options: _Options, batch: float | Tensor, entries: float | Tensor) -> float | Tensor:
+    """What the gradient is multiplied by."""
+    if options.reduction == "half_sum" or (options.reduction == "seed" and options.rule in _PULLED):
         return 1 / batch
-    if reduction == "mean":
-        return 2 / entries
-    return seed / entries
+    return 2 / entries
 
 
-def _check(y: Tensor, corrector: Corrector, rule: str, reduction: str) -> None:
-    _check_names(corrector, rule, reduction)
+def _check_inputs(y: Tensor, options: _Options, samples: object, x: object) -> None:
     if not isinstance(y, Tensor) or not y.is_floating_point():
         kind = y.dtype if isinstance(y, Tensor) else type(y).__name__
         raise TypeError(f"`y` must be a floating-point tensor; got {kind}")
     if y.ndim < 2 or y.numel() == 0:
         raise ValueError(f"`y` must have shape (batch, …) with at least one entry; got {tuple(y.shape)}")
-
-
-def _check_names(corrector: Corrector, rule: str, reduction: str) -> None:
-    if rule not in get_args(Rule):
-        raise ValueError(f"`rule` must be one of {', '.join(get_args(Rule))}; got {rule!r}")
-    if reduction not in get_args(Reduction):
-        names = ", ".join(get_args(Reduction))
-        raise ValueError(f"`reduction` must be one of {names}; got {reduction!r}")
-    if not isinstance(corrector, Corrector):
-        raise TypeError(f"`corrector` must be a Corrector; got {type(corrector).__name__}")
+    if (x is None) == (options.rule == "m1"):
+        got = "none" if x is None else f"it with {options.rule!r}"
+        raise ValueError(f"`x` must be given with rule 'm1', and with no other; got {got}")
+    if isinstance(samples, int | float) and not samples > 0:
+        raise ValueError(f"`samples` must be positive; got {samples}")

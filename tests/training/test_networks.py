@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from training import network
+from training import network, u_dcgan
 
 PARAMETERS = {
     "N1": 25,
@@ -39,6 +39,46 @@ def test_layers(name, layers):
     assert all(layer.negative_slope == 0.2 for layer in net if isinstance(layer, nn.LeakyReLU))
 
 
-def test_unknown_names():
-    with pytest.raises(ValueError, match="one of N1, N2, N3, N4, B1, B2, B3, B4; got 'B5'"):
-        network("B5")
+@pytest.mark.parametrize(
+    ("name", "shape", "parameters"),
+    [("u-dcgan-mnist", (1, 28, 28), 7_150_273), ("U-DCGAN-CelebA", (3, 64, 64), 13_904_579)],
+)
+def test_convolutional_ones(name, shape, parameters):
+    net = network(name)
+    assert sum(p.numel() for p in net.parameters()) == parameters
+    assert net(torch.randn(2, *shape)).shape == (2, *shape)
+    convolutions = [layer for layer in net if isinstance(layer, nn.Conv2d)]
+    assert [layer.out_channels for layer in convolutions] == [64, 128, 256, 512, 512]
+    assert isinstance(net[-1], nn.Tanh)
+
+
+@pytest.mark.parametrize("size", [4, 5, 7, 8, 28, 33])
+@pytest.mark.parametrize("normalisation", ["batch", "group", "none"])
+def test_autoencoders_of_pictures_of_any_size(size, normalisation):
+    net = u_dcgan(size, 2, [4, 8], normalisation)
+    x = torch.randn(3, 2, size, size)
+    assert net(x).shape == x.shape
+    middle = len(net) // 2
+    assert net[:middle](x).shape == (3, 8, 1, 1)
+    kinds = {"batch": nn.BatchNorm2d, "group": nn.GroupNorm, "none": ()}[normalisation]
+    assert sum(isinstance(layer, kinds) for layer in net) == (0 if normalisation == "none" else 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: network("B5"),
+            "one of N1, N2, N3, N4, B1, B2, B3, B4, u-dcgan-mnist, u-dcgan-celeba; got 'B5'",
+        ),
+        (lambda: u_dcgan(8, 1, [4]), "`widths` must have from 2 entries .*; got 1"),
+        (lambda: u_dcgan(8, 1, [4] * 5), "as many as a side of 8 can be halved; got 5"),
+        (
+            lambda: u_dcgan(8, 1, [4, 4], "layer"),
+            "must be one of batch, group, none; got 'layer'",
+        ),
+    ],
+)
+def test_mistakes(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()

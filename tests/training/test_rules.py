@@ -15,6 +15,8 @@ from training import IdempotencyLoss, idempotency_loss, network
 from training.networks import perceptron
 
 DOUBLE = {"dtype": torch.float64}
+RULES = ["modified", "ordinary", "target", "inner", "outer"]
+"""All but m1, which is for one weight matrix alone."""
 
 
 def gradients(net, loss):
@@ -26,15 +28,26 @@ def small(seed=0, width=6):
     return perceptron([width, 9, width], nn.Tanh).double()
 
 
-@pytest.mark.parametrize("name", ["N1", "N2", "N3", "N4", "B1", "B2"])
+SHAPES = {
+    **dict.fromkeys(("N1", "N2", "N3", "B1"), (5,)),
+    "B2": (100,),
+    "B3": (4096,),
+    "B4": (784,),
+    "N4": (784,),
+    "u-dcgan-mnist": (1, 28, 28),
+    "u-dcgan-celeba": (3, 64, 64),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("use_mod", [True, False])
 def test_gradients_and_values_are_the_notes_own(name, use_mod):
     torch.manual_seed(1)
     net = network(name).double()
-    x = torch.randn(16, next(net.parameters()).shape[1], **DOUBLE)
+    x = torch.randn(5, *SHAPES[name], **DOUBLE)
     theirs = ELoss(net, use_mod)(net(x))
     ours = idempotency_loss(net, net(x), rule="modified" if use_mod else "ordinary", reduction="seed")
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-15)
+    torch.testing.assert_close(ours, theirs, rtol=1e-14, atol=0)
     for a, b in zip(gradients(net, ours), gradients(net, theirs), strict=True):
         assert float((a - b).abs().max()) <= 1e-12 * max(1, float(b.abs().max()))
 
@@ -68,7 +81,7 @@ def test_the_other_rules_by_hand(reduction):
     torch.testing.assert_close(ordinary, expected)
 
 
-@given(members(max_order=2), st.sampled_from(["modified", "ordinary", "target"]))
+@given(members(max_order=2), st.sampled_from(RULES))
 @settings(max_examples=20)
 def test_the_value_is_the_idempotent_error_whatever_the_rule(g, rule):
     net = small()
@@ -77,24 +90,108 @@ def test_the_value_is_the_idempotent_error_whatever_the_rule(g, rule):
     assert loss.item() == pytest.approx((net(y) - y).square().mean().item(), rel=1e-14)
 
 
-def test_the_value_survives_a_large_surrogate():
-    # e + s − s would lose e where s is 10¹² times as large; e + (s − s) does not.
+def test_the_value_survives_a_large_gradient():
+    # e + s − s with s = ⟨y, y − t⟩ would lose e where s is 10¹² times as large.
     y = torch.full((4, 3), 1e6, requires_grad=True)
     loss = idempotency_loss(lambda v: v + 1e-3 * torch.sign(v), y * 1e-6, MCWEENY)
     assert loss.item() == pytest.approx(1e-6, rel=1e-4)
 
 
-def test_on_a_linear_network_it_is_the_naive_rule_of_one_weight_matrix():
+@given(members(max_order=2), st.sampled_from(["half_sum", "mean", "seed"]), st.floats(0.1, 2))
+@settings(max_examples=20)
+def test_on_a_linear_network_it_is_the_naive_rule_of_one_weight_matrix(g, reduction, relaxation):
     # M1: ΔW = mean (t(y) − y)xᵀ, and that is −gradient.
+    torch.manual_seed(2)
     net = network("N1").double()
     x = torch.randn(12, 5, **DOUBLE)
-    (found,) = gradients(net, idempotency_loss(net, net(x), reduction="seed"))
+    options = {"corrector": g, "reduction": reduction, "relaxation": relaxation}
+    (modified,) = gradients(net, idempotency_loss(net, net(x), **options))
+    naive = idempotency_loss(net, net(x), rule="m1", x=x, **options)
     W = net[0].weight.detach()
-    g = MCWEENY.at_matrix(W)
-    torch.testing.assert_close(-found, (g - W) @ x.T @ x / 12)
+    scale = relaxation * {"half_sum": 1 / 12, "seed": 1 / 12, "mean": 2 / 60}[reduction]
+    expected = (g.at_matrix(W) - W) @ x.T @ x * scale
+    torch.testing.assert_close(-modified, expected)
+    torch.testing.assert_close(gradients(net, naive)[0], modified)
+    torch.testing.assert_close(naive, idempotency_loss(net, net(x), rule="ordinary"))
 
 
-@pytest.mark.parametrize("rule", ["modified", "ordinary", "target"])
+def test_the_naive_rule_leaves_bias_and_activation_out():
+    net = network("B1").double()
+    x = torch.randn(12, 5, **DOUBLE)
+    y = net(x)
+    idempotency_loss(net, y, rule="m1", x=x).backward()
+    with torch.no_grad():
+        t = 3 * net(y) - 2 * net(net(y))
+    torch.testing.assert_close(-net[0].weight.grad, (t - y).detach().T @ x / 12)
+    assert net[0].bias.grad is None
+
+
+@pytest.mark.parametrize("reduction", ["half_sum", "mean", "seed"])
+def test_inner_and_outer_make_the_ordinary_rule(reduction):
+    net, frozen = small(), small()
+    x = torch.randn(7, 6, **DOUBLE)
+
+    def at(rule):
+        return gradients(net, idempotency_loss(net, net(x), rule=rule, reduction=reduction))
+
+    for p in frozen.parameters():
+        p.requires_grad_(False)
+    scale = {"half_sum": 1 / 14, "seed": 1 / 42, "mean": 1 / 42}[reduction]
+    y = net(x)
+    by_hand = {
+        "inner": gradients(net, scale * (frozen(y) - y).square().sum()),
+        "outer": gradients(net, scale * (net(y.detach()) - y.detach()).square().sum()),
+    }
+    found = {rule: at(rule) for rule in ("inner", "outer", "ordinary")}
+    for rule, expected in by_hand.items():
+        for a, b in zip(found[rule], expected, strict=True):
+            torch.testing.assert_close(a, b, msg=rule)
+    for a, b, whole in zip(found["inner"], found["outer"], found["ordinary"], strict=True):
+        torch.testing.assert_close(a + b, whole)
+
+
+@given(members(max_order=2), st.floats(-2, 2))
+@settings(max_examples=20)
+def test_relaxing_the_rule_is_relaxing_its_corrector(g, relaxation):
+    net = small()
+    y = torch.randn(5, 6, **DOUBLE, requires_grad=True)
+    (full,) = torch.autograd.grad(idempotency_loss(net, y, g), y)
+    (part,) = torch.autograd.grad(idempotency_loss(net, y, g, relaxation=relaxation), y)
+    torch.testing.assert_close(part, relaxation * full)
+    exact = Fraction(relaxation)
+    relaxed = Corrector([exact * a + (1 - exact) * (i == 0) for i, a in enumerate(g.alphas)])
+    (other,) = torch.autograd.grad(idempotency_loss(net, y, relaxed), y)
+    torch.testing.assert_close(part, other)
+
+
+@pytest.mark.parametrize("rule", ["modified", "target"])
+@pytest.mark.parametrize("chunk", [1, 3, 7, 100])
+def test_chunks_change_memory_alone(rule, chunk):
+    net, x = small(), torch.randn(7, 6, **DOUBLE)
+    seen = []
+    hook = net.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+    whole = idempotency_loss(net, net(x), rule=rule)
+    expected = gradients(net, whole)
+    seen.clear()
+    parts = idempotency_loss(net, net(x), rule=rule, chunk=chunk)
+    assert max(seen[1:]) == min(chunk, 7)
+    hook.remove()
+    torch.testing.assert_close(parts, whole)
+    for a, b in zip(gradients(net, parts), expected, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_number_of_samples_may_be_anothers(rule):
+    net, x = small(), torch.randn(9, 6, **DOUBLE)
+    whole = idempotency_loss(net, net(x), rule=rule)
+    parts = [idempotency_loss(net, net(part), rule=rule, samples=4.5) / 2 for part in (x[:5], x[5:])]
+    torch.testing.assert_close(parts[0] + parts[1], whole)
+    for a, b in zip(gradients(net, parts[0] + parts[1]), gradients(net, whole), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_idempotent_networks_do_not_move(rule):
     net = nn.Linear(4, 4, bias=False).double()
     with torch.no_grad():
@@ -118,6 +215,11 @@ def test_the_identity_corrector_has_no_gradient():
         ("modified", smoothstep(2), 5),
         ("target", MCWEENY, 2),
         ("ordinary", MCWEENY, 2),
+        ("outer", MCWEENY, 2),
+        ("inner", MCWEENY, 2),
+        *(("modified", smoothstep(n), 2 * n + 1) for n in (3, 4)),
+        ("modified", Corrector((0, 1)), 2),
+        ("modified", Corrector((1,)), 2),
     ],
 )
 def test_passes(rule, corrector, forwards):
@@ -126,16 +228,19 @@ def test_passes(rule, corrector, forwards):
     counts = {"forward": 0, "backward": 0}
     net.register_forward_hook(lambda *_: counts.__setitem__("forward", counts["forward"] + 1))
     net[-1].register_full_backward_hook(lambda *_: counts.__setitem__("backward", counts["backward"] + 1))
-    idempotency_loss(net, net(torch.randn(3, 6, **DOUBLE)), corrector, rule).backward()
-    assert counts == {"forward": forwards, "backward": 2 if rule == "ordinary" else 1}
+    loss = idempotency_loss(net, net(torch.randn(3, 6, **DOUBLE)), corrector, rule)
+    loss.item()
+    loss.backward()
+    assert counts == {"forward": forwards, "backward": 2 if rule in ("ordinary", "inner") else 1}
 
 
-def test_fixed_targets_keep_no_graph():
+@pytest.mark.parametrize("rule", ["modified", "target", "inner"])
+def test_fixed_targets_keep_no_graph(rule):
     net = small()
     y = torch.randn(3, 6, **DOUBLE, requires_grad=True)
     for p in net.parameters():
         p.grad = None
-    idempotency_loss(net, y).backward()
+    idempotency_loss(net, y, rule=rule).backward()
     assert all(p.grad is None for p in net.parameters())  # only the path through y leads to them
     assert y.grad is not None
 
@@ -163,7 +268,7 @@ class Normed(nn.Module):
         return self.norm(self.linear(x))
 
 
-@pytest.mark.parametrize("rule", ["modified", "ordinary", "target"])
+@pytest.mark.parametrize("rule", RULES)
 def test_only_the_callers_pass_moves_running_statistics(rule):
     net = Normed()
     alone = copy.deepcopy(net)
@@ -207,7 +312,7 @@ def test_under_autocast():
     assert net[0].weight.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("rule", ["modified", "ordinary", "target"])
+@pytest.mark.parametrize("rule", RULES)
 def test_under_vmap_and_grad(rule):
     nets = [small(seed) for seed in range(3)]
     parameters, _ = stack_module_state(nets)
@@ -279,7 +384,7 @@ def test_in_an_existing_loop_it_makes_a_linear_map_idempotent():
         (
             lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), rule="modifed"),
             ValueError,
-            "`rule` must be one of modified, ordinary, target; got 'modifed'",
+            "`rule` must be one of modified, ordinary, target, outer, inner, m1; got 'modifed'",
         ),
         (
             lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), reduction="sum"),
@@ -292,11 +397,138 @@ def test_in_an_existing_loop_it_makes_a_linear_map_idempotent():
             "`corrector` must be a Corrector; got str",
         ),
         (lambda: IdempotencyLoss(nn.Identity(), rule="x"), ValueError, "`rule` must be one of"),
+        (
+            lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), buffers="kept"),
+            ValueError,
+            "`buffers` must be one of keep, update, eval; got 'kept'",
+        ),
+        (
+            lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), rule="ordinary", relaxation=0.5),
+            ValueError,
+            "`relaxation` is for the rules modified, target, m1; got it with 'ordinary'",
+        ),
+        (
+            lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), rule="inner", chunk=2),
+            ValueError,
+            "`chunk` is for the rules modified, target, m1; got it with 'inner'",
+        ),
+        (
+            lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), relaxation=float("nan")),
+            ValueError,
+            "`relaxation` must be finite; got nan",
+        ),
+        (
+            lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), chunk=0),
+            ValueError,
+            "`chunk` must be at least 1; got 0",
+        ),
+        (
+            lambda: idempotency_loss(nn.BatchNorm1d(4), torch.ones(2, 4), chunk=1),
+            ValueError,
+            "got batch normalisation in training mode",
+        ),
+        (
+            lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), samples=0),
+            ValueError,
+            "`samples` must be positive; got 0",
+        ),
+        (
+            lambda: idempotency_loss(nn.Linear(4, 4), torch.ones(2, 4), rule="m1"),
+            ValueError,
+            "`x` must be given with rule 'm1', and with no other; got none",
+        ),
+        (
+            lambda: idempotency_loss(nn.Linear(4, 4), torch.ones(2, 4), x=torch.ones(2, 4)),
+            ValueError,
+            "and with no other; got it with 'modified'",
+        ),
+        (
+            lambda: idempotency_loss(nn.Linear(4, 4), torch.ones(2, 4), rule="m1", x=torch.ones(2, 3)),
+            ValueError,
+            r"`x` must have shape \(2, 4\), as `y` has; got \(2, 3\)",
+        ),
+        *(
+            (
+                lambda net=net: idempotency_loss(net, torch.ones(2, 4), rule="m1", x=torch.ones(2, 4)),
+                TypeError,
+                f"one weight matrix, that of a square nn.Linear; got {words}",
+            )
+            for net, words in [
+                (nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)), "Sequential with 2 such layers, 2 weights"),
+                (nn.Sequential(nn.Linear(4, 4), nn.Bilinear(4, 4, 4)), "Sequential with 1 such layers, 2"),
+                (lambda y: y, "function with 0 such layers"),
+            ]
+        ),
     ],
 )
 def test_mistakes_are_named(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("rule", [*RULES, "m1"])
+def test_second_derivatives_are_refused_where_there_is_no_potential(rule):
+    net, x = nn.Linear(4, 4).double(), torch.randn(5, 4, **DOUBLE)
+    loss = idempotency_loss(net, net(x), rule=rule, x=x if rule == "m1" else None)
+    (first, *_) = torch.autograd.grad(loss, net.weight, create_graph=True)
+    if rule == "ordinary":
+        torch.autograd.grad(first.sum(), net.weight)
+        return
+    with pytest.raises(RuntimeError, match=r"got a second one: the gradient of this rule is not that of its"):
+        torch.autograd.grad(first.sum(), net.weight)
+
+
+def test_second_derivatives_are_refused_in_function_transforms():
+    net = small()
+
+    def loss(p):
+        def f(v):
+            return functional_call(net, p, (v,))
+
+        return idempotency_loss(f, f(torch.ones(2, 6, **DOUBLE)))
+
+    def slope(p):
+        return grad(loss)(p)["0.weight"].sum()
+
+    with pytest.raises(RuntimeError, match="expected first derivatives only"):
+        grad(slope)(dict(net.named_parameters()))
+
+
+@pytest.mark.parametrize(
+    ("rule", "reduction"), [("modified", "mean"), ("target", "mean"), ("ordinary", "half_sum")]
+)
+def test_gradcheck_is_refused(rule, reduction):
+    net = small()
+    y = torch.randn(2, 6, **DOUBLE, requires_grad=True)
+    with pytest.raises(RuntimeError, match=f"got gradcheck, which .* with rule '{rule}'"):
+        torch.autograd.gradcheck(lambda v: idempotency_loss(net, v, rule=rule, reduction=reduction), (y,))
+
+
+def test_the_ordinary_rule_at_the_scale_of_its_value_passes_gradcheck():
+    net = small()
+    y = torch.randn(2, 6, **DOUBLE, requires_grad=True)
+    torch.autograd.gradcheck(lambda v: idempotency_loss(net, v, rule="ordinary", reduction="mean"), (y,))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_line_searches_are_refused(rule):
+    net, x = small(), torch.randn(20, 6, **DOUBLE)
+    optimizer = torch.optim.LBFGS(net.parameters(), line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = idempotency_loss(net, net(x), rule=rule, reduction="mean")
+        loss.backward()
+        return loss
+
+    if rule == "ordinary":
+        before = closure().item()
+        optimizer.step(closure)
+        assert closure().item() < before
+    else:
+        with pytest.raises(RuntimeError, match=f"got L-BFGS, which compares values .* with rule '{rule}'"):
+            optimizer.step(closure)
+    torch.optim.Adam(net.parameters()).step(closure)  # calls it but once
 
 
 def test_family_members_may_have_fractions():

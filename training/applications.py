@@ -1,0 +1,168 @@
+"""How a network is applied to its own output: its buffers, its random masks, its wrappers.
+
+A rule applies f again to y = f(x).  Those passes must not leave traces: a batch normalisation that
+counted them would average over the batches f(x), f(y), f(f(y)), …, which is what the notes' code does.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.parallel import DistributedDataParallel
+
+from analysis.frameworks import in_mode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Buffers = Literal["keep", "update", "eval"]
+
+
+class Adapted(nn.Module):
+    """A network whose output, or input, is not one tensor, as a function of one tensor.
+
+    Args:
+        net: what `input` is passed to and `output` takes from; its parameters are this module's.
+        output: the key (of a dict or a named tuple) or the index under which `net` returns the tensor
+            that is f(x); or a function that makes it of what `net` returns.
+        input: the name of the keyword under which `net` takes x; or a function that makes a dict of keyword
+            arguments of x.  None: x is the only positional argument.
+
+    Raises:
+        TypeError: the output has no such part, or it is no tensor.
+
+    >>> class Pair(nn.Module):
+    ...     def forward(self, *, image):
+    ...         return {"image": image.tanh(), "latent": image.mean()}
+    >>> Adapted(Pair(), output="image", input="image")(torch.zeros(2, 3)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        output: str | int | Callable[[Any], Tensor],
+        input: str | Callable[[Tensor], dict[str, Any]] | None = None,  # noqa: A002 - the pair of `output`
+    ) -> None:
+        super().__init__()
+        self.net, self.output, self.input = net, output, input
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return f(x)."""
+        if self.input is None:
+            returned = self.net(x)
+        else:
+            returned = self.net(**({self.input: x} if isinstance(self.input, str) else self.input(x)))
+        if callable(self.output):
+            part: Any = self.output(returned)
+        elif isinstance(self.output, str) and hasattr(returned, self.output):
+            part = getattr(returned, self.output)
+        else:
+            try:
+                part = returned[self.output]
+            except (KeyError, IndexError, TypeError):
+                raise TypeError(
+                    f"expected `net` to return something with a part {self.output!r}; got {_kind(returned)}"
+                ) from None
+        if not isinstance(part, Tensor):
+            raise TypeError(f"expected a tensor at {self.output!r} of what `net` returns; got {_kind(part)}")
+        return part
+
+
+@contextmanager
+def shared_masks(net: nn.Module) -> Iterator[None]:
+    """Let every pass of `net` within the context draw the same random numbers.
+
+    Dropout then drops the same units in f(x), f(f(x)), …: all passes are of one thinned network, whose
+    idempotent error is what the value is.  Without it each pass draws masks of its own, and even an
+    idempotent network has an error, the variance that its dropout makes.
+
+    The first pass draws as usual; the later ones start from the state of the generators that it started
+    from (the CPU's and that of the device of `net`), and leave them as it left them.
+
+    Args:
+        net: whose forward passes are meant; of a data parallel wrapper, the wrapped network's.
+
+    >>> net = nn.Sequential(nn.Linear(4, 4), nn.Dropout())
+    >>> with shared_masks(net):
+    ...     bool((net(torch.ones(1, 4)) == net(torch.ones(1, 4))).all())
+    True
+    """
+    inner = unwrapped(net)
+    devices = sorted({p.device for p in inner.parameters() if p.device.type == "cuda"}, key=str)
+    start: list[list[Tensor]] = []
+    end: list[list[Tensor]] = []
+
+    def before(*_: object) -> None:
+        now = _states(devices)
+        if start:
+            end.append(now)
+            _set_states(start[0], devices)
+        else:
+            start.append(now)
+
+    def after(*_: object) -> None:
+        if end:
+            _set_states(end.pop(), devices)
+
+    with ExitStack() as hooks:
+        hooks.callback(inner.register_forward_pre_hook(before).remove)
+        hooks.callback(inner.register_forward_hook(after, always_call=True).remove)
+        yield
+
+
+def unwrapped(net: Any) -> Any:
+    """The network inside a data parallel wrapper, whose own forward expects one backward pass each."""
+    return net.module if isinstance(net, DistributedDataParallel) else net
+
+
+def apply(net: Callable[[Tensor], Tensor], y: Tensor, buffers: Buffers) -> Tensor:
+    """f(y), as a pass beside the caller's own; of the shape of y.
+
+    Raises:
+        TypeError: f(y) is no tensor.
+        ValueError: f(y) has another shape.
+    """
+    inner = unwrapped(net)
+    if not isinstance(inner, nn.Module) or buffers == "update" or not _in_training(inner):
+        image = inner(y)
+    elif buffers == "eval":
+        with in_mode(inner, "eval"):
+            image = inner(y)
+    else:
+        spare = {name: buffer.clone() for name, buffer in inner.named_buffers()}
+        image = functional_call(inner, spare, (y,)) if spare else inner(y)
+    if not isinstance(image, Tensor):
+        raise TypeError(
+            f"`net` must return a tensor; got {_kind(image)}: `Adapted` picks one out of what it returns"
+        )
+    if image.shape != y.shape:
+        raise ValueError(
+            "`net` must map its output space into itself: expected f(y) of shape "
+            f"{tuple(y.shape)}; got {tuple(image.shape)}"
+        )
+    return image
+
+
+def _in_training(net: nn.Module) -> bool:
+    return any(part.training for part in net.modules())
+
+
+def _states(devices: list[torch.device]) -> list[Tensor]:
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in devices)]
+
+
+def _set_states(states: list[Tensor], devices: list[torch.device]) -> None:
+    torch.set_rng_state(states[0])
+    for state, device in zip(states[1:], devices, strict=True):
+        torch.cuda.set_rng_state(state, device)
+
+
+def _kind(value: object) -> str:
+    names = f" with {', '.join(map(repr, value))}" if isinstance(value, dict) else ""
+    size = f" of {len(value)}" if isinstance(value, tuple | list) else ""
+    return f"{type(value).__name__}{names}{size}"
