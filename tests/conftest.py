@@ -13,11 +13,3 @@ settings.register_profile("project", deadline=None, print_blob=True)
 settings.register_profile("mutants", deadline=None, phases=(Phase.explicit, Phase.generate), database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, which makes its fixtures once; the broken copies go to all."""
-    for i, item in enumerate(items):
-        name = item.path.name
-        item.add_marker(
-            pytest.mark.xdist_group(f"{name}{i % 4}" if name == "test_mutants.py" else str(item.path))
-        )

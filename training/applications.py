@@ -96,14 +96,19 @@ def shared_masks(net: nn.Module) -> Iterator[None]:
     devices = sorted({p.device for p in inner.parameters() if p.device.type == "cuda"}, key=str)
     start: list[list[Tensor]] = []
     end: list[list[Tensor]] = []
+    shapes: list[torch.Size] = []
 
-    def before(*_: object) -> None:
+    def before(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+        shapes.extend(value.shape for value in inputs[:1] if isinstance(value, Tensor))
+        if len({*shapes}) > 1:
+            want, got = tuple(shapes[0]), tuple(shapes[-1])
+            raise ValueError(f"masks are shared by passes of one shape: expected {want}; got {got}")
         now = _states(devices)
-        if start:
-            end.append(now)
-            _set_states(start[0], devices)
-        else:
+        if not start:
             start.append(now)
+            return
+        end.append(now)
+        _set_states(start[0], devices)
 
     def after(*_: object) -> None:
         if end:

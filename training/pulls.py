@@ -40,7 +40,8 @@ def _pull(
 ) -> tuple[Tensor, Tensor]:
     first, *others = (float(alpha) for alpha in corrector.alphas)
     fixed, power = wide(y), apply(net, y, buffers)
-    square = (wide(power) - fixed).square_().sum()
+    difference = wide(power) - fixed
+    square = difference.mul_(difference).sum()
     pull = fixed * (1 - first)
     for i, alpha in enumerate(others):
         if i:

@@ -1,4 +1,7 @@
-"""The notes' own rule, the oracle of ours: section 2.1, figures of code, as published."""
+"""The notes' own rule, the oracle of ours: section 2.1, figures of code, as published.
+
+`literal` is the same for any corrector, written as the formula reads.
+"""
 
 import torch
 from torch import nn
@@ -30,3 +33,13 @@ class ELoss(nn.Module):
         if self.use_mod:
             return E.apply(y, self.net)
         return torch.mean((self.net(y) - y) ** 2)
+
+
+def literal(net, y, corrector):
+    """The gradient in y of the modified rule, and the value: −(Σ α_i f^{i−1}(y) − y)/B and the error."""
+    with torch.no_grad():
+        power, total = y, 0
+        for alpha in corrector.alphas:
+            total = total + float(alpha) * power
+            power = net(power)
+        return -(total - y) / y.shape[0], torch.mean((net(y) - y) ** 2)

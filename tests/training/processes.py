@@ -1,4 +1,4 @@
-"""What two processes compute together, for `test_settings`; started by torchrun."""
+"""What two processes compute together, for `test_settings`; started by torchrun with a file to write."""
 
 import json
 import sys
@@ -12,77 +12,104 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from corrector import smoothstep
-from training import idempotency_loss, samples_per_process
+from training import idempotency_loss, samples_per_process, shared_masks
 from training.networks import perceptron
 
-DOUBLE = torch.float64
-STEPS = 4
-BATCH = 12
+RULES = ["modified", "ordinary", "target", "inner", "outer"]
+CASES = [(1, rule) for rule in RULES] + [(2, "modified")]
+CUTS = [6, 9]
+"""How many of the 12 rows of a batch the first process has: half, or more."""
 
 
-def plain(normed=False):
+def plain():
     torch.manual_seed(0)
-    net = perceptron([6, 8, 6], nn.Tanh)
-    return (nn.Sequential(net, nn.BatchNorm1d(6)) if normed else net).double()
+    return perceptron([6, 8, 6], nn.Tanh).double()
 
 
 def batches():
     generator = torch.Generator().manual_seed(1)
-    return torch.randn(STEPS, BATCH, 6, dtype=DOUBLE, generator=generator)
+    return torch.randn(4, 12, 6, dtype=torch.float64, generator=generator)
 
 
-def trained(net, shards, *, of=None, **options):
-    """Parameters and losses after a step of SGD on each shard; `of` is what the loss is told is f."""
+def trained(net, xs, order, rule):
+    """The losses of a step of SGD on each batch."""
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     values = []
-    for x in shards:
+    for x in xs:
         optimizer.zero_grad()
         y = net(x)
-        loss = idempotency_loss(of or net, y, samples=samples_per_process(y), **options)
+        loss = idempotency_loss(net, y, smoothstep(order), rule, samples=samples_per_process(y))
         loss.backward()
         optimizer.step()
         values.append(loss.detach())
-    return values
+    return torch.stack(values)
 
 
-def shard(cut):
-    """This process's rows of each batch, the first `cut` of them or the others."""
-    return [x[:cut] if dist.get_rank() == 0 else x[cut:] for x in batches()]
+def sharded(net):
+    mesh = init_device_mesh("cpu", (dist.get_world_size(),))
+    for part in net.modules():
+        if isinstance(part, nn.Linear):
+            fully_shard(part, mesh=mesh)
+    return fully_shard(net, mesh=mesh)
 
 
-def whole(net):
-    return [
-        (p.full_tensor() if hasattr(p, "full_tensor") else p).detach().flatten().tolist()
-        for p in net.parameters()
-    ]
+WRAPPERS = {"DDP": DistributedDataParallel, "FSDP2": sharded}
 
 
-def results():
-    mesh = init_device_mesh("cpu", (2,))
-    for order in (1, 2):
-        for rule in ("modified", "ordinary", "target", "inner", "outer"):
-            if order == 2 and rule != "modified":
-                continue
-            for cut in (6, 9):
-                net = DistributedDataParallel(plain())
-                values = trained(net, shard(cut), corrector=smoothstep(order), rule=rule)
-                yield f"DDP {order} {rule} {cut}", net, values
-                net = plain()
-                for layer in net:
-                    if isinstance(layer, nn.Linear):
-                        fully_shard(layer, mesh=mesh)
-                fully_shard(net, mesh=mesh)
-                values = trained(net, shard(cut), corrector=smoothstep(order), rule=rule)
-                yield f"FSDP2 {order} {rule} {cut}", net, values
+def whole(parameter):
+    return parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter
+
+
+def run(wrapper, order, rule, cut):
+    net = WRAPPERS[wrapper](plain())
+    rows = slice(None, cut) if dist.get_rank() == 0 else slice(cut, None)
+    values = trained(net, batches()[:, rows], order, rule)
+    dist.all_reduce(values)
+    parameters = [whole(p).detach().flatten().tolist() for p in net.parameters()]
+    return {"parameters": parameters, "values": (values / dist.get_world_size()).tolist()}
+
+
+def accumulated(wrapper, order):
+    """One step on two halves of a batch, gradients averaged over the processes only at the second."""
+    net = WRAPPERS[wrapper](plain())
+    x = batches()[0, dist.get_rank() :: dist.get_world_size()]
+    for i, half in enumerate((x[:2], x[2:])):
+        last = i == 1
+        if wrapper == "DDP":
+            net.require_backward_grad_sync = last
+        else:
+            net.set_requires_gradient_sync(last)
+        y = net(half)
+        (idempotency_loss(net, y, smoothstep(order), samples=3) / 2).backward()
+    return [whole(p.grad).flatten().tolist() for p in net.parameters()]
+
+
+def traces(wrapper, order):
+    """Whether a step leaves the buffers that a pass alone would have left, and shared masks are shared."""
+    torch.manual_seed(0)
+    x = batches()[0, dist.get_rank() :: dist.get_world_size()]
+    nets = [nn.Sequential(plain(), nn.BatchNorm1d(6).double()) for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    net, alone = (WRAPPERS[wrapper](each) for each in nets)
+    alone(x)
+    idempotency_loss(net, net(x), smoothstep(order)).backward()
+    kept = all(torch.equal(a, b) for a, b in zip(net.buffers(), alone.buffers(), strict=True))
+    dropping = WRAPPERS[wrapper](nn.Sequential(plain(), nn.Dropout()))
+    with shared_masks(dropping):
+        first, second = dropping(x), dropping(x)
+    return {"buffers": kept, "masks": torch.equal(first, second)}
 
 
 def main(path):
     dist.init_process_group("gloo")
-    found = {}
-    for name, net, values in results():
-        total = torch.stack(values)
-        dist.all_reduce(total)
-        found[name] = {"parameters": whole(net), "values": (total / 2).tolist()}
+    found = {
+        wrapper: {
+            "trained": {f"{o} {rule} {cut}": run(wrapper, o, rule, cut) for o, rule in CASES for cut in CUTS},
+            "accumulated": {str(order): accumulated(wrapper, order) for order in (1, 2)},
+            "traces": {str(order): traces(wrapper, order) for order in (1, 2)},
+        }
+        for wrapper in WRAPPERS
+    }
     if dist.get_rank() == 0:
         Path(path).write_text(json.dumps(found))
     dist.barrier()
