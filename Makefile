@@ -1,7 +1,7 @@
 # make install   the environment in .venv, everything pinned
 # make demo      the main job: derive, draw, train on real digits, report (report/index.html)
 # make test      format, types, import contracts, docstring examples, tests
-# make docs      the tables and pictures of README and docs: families, best members, the demo again
+# make docs      the tables and pictures of README and docs: families, best members, gradients, the demo again
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -30,3 +30,4 @@ docs: demo
 	$(BIN)/python docs/refresh.py report
 	$(BIN)/python docs/families.py
 	$(BIN)/python docs/members.py
+	$(BIN)/corrector figures --only notes-5 --only notes-6 --only rules --format png --output docs/pictures

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from corrector.cli import (
+    figures_by_name,
     given_corrector,
     given_float,
     given_interval,
@@ -280,24 +281,24 @@ def radius(
 def figures(output: Path, chosen: tuple[str, ...], suffix: str) -> None:
     """Draw every figure of the sources anew.
 
-    Figures 1 to 4 of the notes, 1 and 2 of the paper, and those that mend them.
+    Figures 1 to 6 of the notes, 1 and 2 of the paper, and those that mend them.
     """
     from corrector.files import whole_file
 
-    from .figures import FIGURES
     from .plotting import save
 
-    unknown = [name for name in chosen if name not in FIGURES]
+    drawn = figures_by_name(chosen)
+    unknown = [name for name in chosen if name not in drawn]
     if unknown:
         raise click.BadParameter(
-            f"expected {', '.join(FIGURES)}; got {', '.join(unknown)}", param_hint="--only"
+            f"expected {', '.join(drawn)}; got {', '.join(unknown)}", param_hint="--only"
         )
-    names = tuple(dict.fromkeys(chosen)) or tuple(FIGURES)
+    names = tuple(dict.fromkeys(chosen)) or tuple(drawn)
     output.mkdir(parents=True, exist_ok=True)
     with _progress("Drawing") as progress:
         for i, name in enumerate(names):
             with whole_file(output / f"{name}.{suffix}") as draft:
-                save(FIGURES[name](), draft)
+                save(drawn[name](), draft)
             progress((i + 1) / len(names))
     click.echo(f"{len(names)} figure{'s' * (len(names) != 1)} written to {output}")
 

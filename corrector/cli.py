@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from fractions import Fraction
 
     from .polynomial import Corrector
@@ -36,6 +36,8 @@ _PARTS = {
     "demo": "training.cli",
     "audit": "training.cli",
 }
+_DRAWING = ("analysis.figures", "training.figures")
+"""Where the parts keep the figures that `corrector figures` draws."""
 
 
 _MOST_WRITTEN = 10**8
@@ -116,6 +118,24 @@ def given_interval(option: str, text: str) -> tuple[float, float]:
         raise click.BadParameter(f"expected two numbers, as in 0.45,0.55; got {text}", param_hint=option)
     low, high = (given_float(option, end) for end in ends)
     return low, high
+
+
+def figures_by_name(chosen: Collection[str]) -> dict[str, Callable[[], Any]]:
+    """Return the figures of every part, by name; a part is not loaded where those before it hold all chosen.
+
+    Those of a part whose libraries are not installed are left out, which is said, unless some are chosen.
+    """
+    figures: dict[str, Callable[[], Any]] = {}
+    for part in _DRAWING:
+        if chosen and set(chosen) <= set(figures):
+            break
+        try:
+            figures |= importlib.import_module(part).FIGURES
+        except ModuleNotFoundError as error:
+            if chosen:
+                raise
+            click.echo(f"corrector: left out what {part} draws, which needs {error.name}", err=True)
+    return figures
 
 
 def require_use(context: click.Context, name: str, where: str, *, used: bool) -> None:

@@ -350,7 +350,7 @@ MISTAKES = {
     "derive --order 300 --degree 900": "270300 numbers of up to 900 digits",
     "plan --order 300": "degree 400 at most, to search for a plan; got degree 601",
     "basins --certified --boundary --output b.png": "expected --certified without --boundary",
-    "figures --only nonsense --output f": "relaxation, obliquity; got nonsense",
+    "figures --only nonsense --output f": "obliquity, notes-5, notes-6, rules; got nonsense",
     "figures --only notes-1 --output text.npy": "Directory 'text.npy' is a file",
     "radius --relaxation 2": "expected 0 to attract under γ = 2; it does not",
     "schedule": "Missing option '--gap'",

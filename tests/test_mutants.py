@@ -53,6 +53,8 @@ MEASURES = "tests/training/test_measures.py"
 ENSEMBLE = "tests/training/test_ensemble.py"
 COMPARE = "tests/training/test_comparison.py"
 STATISTICS = "tests/training/test_statistics.py"
+GRAPHS = "tests/training/test_graphs.py"
+PROOF = "tests/training/test_gradient_proof.py"
 
 MUTANTS = [
     # file, text, what it becomes, tests that must fail
@@ -851,6 +853,78 @@ MUTANTS = [
     ("training/report.py", 'if {"lower", "higher"} <= shown:', "if False:", COMPARE),
     ("training/statistics.py", "(1 + confidence) / 2", "confidence", STATISTICS),
     ("training/statistics.py", "if ratio.high < 1:", "if ratio.mean < 1:", STATISTICS),
+    (
+        "training/rules.py",
+        "power = _apply(net, power)",
+        "power = _apply(net, image)",
+        PROOF + "::test_the_potential_measured",
+    ),
+    (
+        "training/figures.py",
+        "-(3 * y2 - 2 * y3 - y) / y.shape[0]",
+        "-(3 * y2 - 2 * y3 - y) / y.numel()",
+        PROOF + "::test_autograd_agrees_with_the_formulas_and_the_notes",
+    ),
+    (
+        "training/figures.py",
+        "inner = found.at_output in nx",
+        "inner = found.at_output not in nx",
+        GRAPHS + "::test_the_two_halves_of_the_ordinary_gradient_are_told_apart",
+    ),
+    (
+        "training/figures.py",
+        "torch.full_like(y, 1 / y.numel()",
+        "torch.full_like(y, 1 / y.shape[0]",
+        GRAPHS + "::test_the_yellow_box_that_the_notes_print_as_x_is_one_over_the_number_of_entries",
+    ),
+    (
+        "training/graphs.py",
+        '("self", "other", "exponent")',
+        '("self", "exponent")',
+        GRAPHS + "::test_constants_operands_and_repeated_arguments",
+    ),
+    (
+        "training/graphs.py",
+        ".data_ptr() not in storages",
+        ".data_ptr() != 0",
+        GRAPHS + "::test_one_set_of_activations_is_kept_or_two",
+    ),
+    (
+        "training/graphs.py",
+        "if k.grad_fn is None and k.ndim",
+        "if k.ndim",
+        GRAPHS + "::test_one_set_of_activations_is_kept_or_two",
+    ),
+    (
+        "training/graphs.py",
+        "for i, (other, _) in enumerate(node.next_functions) if other is before",
+        "for i, (other, _) in enumerate(node.next_functions[:1]) if other is before",
+        GRAPHS + "::test_constants_operands_and_repeated_arguments",
+    ),
+    (
+        "training/layers.py",
+        "-(wide[p] + wide[q]) / 2 - gap",
+        "-(wide[p] + wide[q]) / 4 - gap",
+        GRAPHS + "::test_layouts_keep_order_distance_and_direction",
+    ),
+    (
+        "training/layers.py",
+        "key=means.__getitem__",
+        "key=str",
+        GRAPHS + "::test_arrows_do_not_cross_where_they_need_not",
+    ),
+    (
+        "training/plotting.py",
+        "1] + lift - 0.5) * _STEP",
+        "1] + lift + 0.5) * _STEP",
+        GRAPHS + "::test_figure_5_is_parted_between_the_gradient_in_y_and_the_rest",
+    ),
+    (
+        "corrector/cli.py",
+        "if chosen and set(chosen) <= set(figures):",
+        "if False:",
+        GRAPHS + "::test_figures_of_both_parts_are_found_and_torch_is_loaded_only_for_its_own",
+    ),
 ]
 
 

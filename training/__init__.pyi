@@ -4,6 +4,7 @@ from .data import Images as Images
 from .data import digits as digits
 from .data import mnist as mnist
 from .ensemble import Ensemble as Ensemble
+from .graphs import computational_graph as computational_graph
 from .measures import metrics as metrics
 from .networks import network as network
 from .networks import u_dcgan as u_dcgan
