@@ -55,6 +55,7 @@ COMPARE = "tests/training/test_comparison.py"
 STATISTICS = "tests/training/test_statistics.py"
 GRAPHS = "tests/training/test_graphs.py"
 PROOF = "tests/training/test_gradient_proof.py"
+PARAMETRIZATION = "tests/training/test_parametrization.py"
 
 MUTANTS = [
     # file, text, what it becomes, tests that must fail
@@ -924,6 +925,85 @@ MUTANTS = [
         "if chosen and set(chosen) <= set(figures):",
         "if False:",
         GRAPHS + "::test_figures_of_both_parts_are_found_and_torch_is_loaded_only_for_its_own",
+    ),
+    (
+        "training/parametrization.py",
+        "X[0] @ Y[1] + X[1] @ Y[0]]",
+        "X[0] @ Y[1] - X[1] @ Y[0]]",
+        PARAMETRIZATION + "::test_at_a_projector_the_gradient_is_tangential",
+    ),
+    (
+        "training/parametrization.py",
+        "torch.stack([_wide(A).mH, _wide(G)])",
+        "torch.stack([_wide(A), _wide(G)])",
+        PARAMETRIZATION + "::test_the_gradient_is_the_adjoint_of_the_spectral_projectors_derivative",
+    ),
+    (
+        "training/parametrization.py",
+        "range(int(steps.max()) + 1)",
+        "range(int(steps.max()))",
+        PARAMETRIZATION + "::test_at_a_projector_the_gradient_is_tangential",
+    ),
+    (
+        "training/parametrization.py",
+        "(M[..., :m, :m] + M[..., m:, m:]).mH",
+        "(M[..., :m, :m] + M[..., m:, m:])",
+        PARAMETRIZATION + "::test_first_and_second_derivatives_against_differences",
+    ),
+    (
+        "training/parametrization.py",
+        "A, base = A.clone(), P",
+        "A, base = A, P",
+        PARAMETRIZATION + "::test_a_weight_used_several_times_in_one_graph",
+    ),
+    (
+        "training/parametrization.py",
+        "                A.copy_(P)",
+        "                pass",
+        PARAMETRIZATION + "::test_in_training_mode_the_projector_takes_the_parameters_place",
+    ),
+    (
+        "training/parametrization.py",
+        "self.training and isinstance(A, nn.Parameter)",
+        "isinstance(A, nn.Parameter)",
+        PARAMETRIZATION + "::test_evaluation_and_frozen_parameters_and_given_tensors_change_nothing",
+    ),
+    (
+        "training/parametrization.py",
+        "return (share[..., None, None] * E)",
+        "return (1 * E)",
+        PARAMETRIZATION + "::test_the_gradient_of_a_shortened_step",
+    ),
+    (
+        "training/parametrization.py",
+        "(digits & (_ranks(P) == rank) &",
+        "(digits &",
+        PARAMETRIZATION + "::test_evaluation_shortens_alike_and_changes_nothing",
+    ),
+    (
+        "training/parametrization.py",
+        "return b - (P @",
+        "return b + (P @",
+        PARAMETRIZATION + "::test_every_step_of_any_optimizer_leaves_a_projector_of_the_same_rank",
+    ),
+    (
+        "training/parametrization.py",
+        "blocks.mT if self.transposed else blocks",
+        "blocks",
+        PARAMETRIZATION + "::test_convolutions_are_idempotent_maps_of_images",
+    ),
+    (
+        "training/parametrization.py",
+        "sign * ((n - 1) // 2)",
+        "sign * (n // 2)",
+        PARAMETRIZATION + "::test_convolutions_are_idempotent_maps_of_images",
+    ),
+    (
+        "training/parametrization.py",
+        "eigenvectors[..., m - r :]",
+        "eigenvectors[..., :r]",
+        PARAMETRIZATION
+        + "::test_it_starts_at_the_projector_it_is_near_and_else_at_the_nearest_orthogonal_one",
     ),
 ]
 

@@ -9,5 +9,6 @@ from .measures import metrics as metrics
 from .networks import network as network
 from .networks import u_dcgan as u_dcgan
 from .parallel import samples_per_process as samples_per_process
+from .parametrization import idempotent as idempotent
 from .rules import IdempotencyLoss as IdempotencyLoss
 from .rules import idempotency_loss as idempotency_loss
