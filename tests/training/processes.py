@@ -85,19 +85,21 @@ def accumulated(wrapper, order):
 
 
 def traces(wrapper, order):
-    """Whether a step leaves the buffers that a pass alone would have left, and shared masks are shared."""
+    """Whether a step leaves the buffers that a pass would have, masks are shared; passes of the wrapper."""
     torch.manual_seed(0)
     x = batches()[0, dist.get_rank() :: dist.get_world_size()]
     nets = [nn.Sequential(plain(), nn.BatchNorm1d(6).double()) for _ in range(2)]
     nets[1].load_state_dict(nets[0].state_dict())
     net, alone = (WRAPPERS[wrapper](each) for each in nets)
     alone(x)
+    passes = []
+    net.register_forward_hook(lambda *_: passes.append(1))
     idempotency_loss(net, net(x), smoothstep(order)).backward()
     kept = all(torch.equal(a, b) for a, b in zip(net.buffers(), alone.buffers(), strict=True))
     dropping = WRAPPERS[wrapper](nn.Sequential(plain(), nn.Dropout()))
     with shared_masks(dropping):
         first, second = dropping(x), dropping(x)
-    return {"buffers": kept, "masks": torch.equal(first, second)}
+    return {"buffers": kept, "masks": torch.equal(first, second), "passes": len(passes)}
 
 
 def main(path):

@@ -197,6 +197,16 @@ def test_shared_masks_end_with_the_context():
     assert not net._forward_pre_hooks
 
 
+def test_passes_that_share_draw_nothing_anew():
+    net, x = masked(), torch.ones(1, 6, **DOUBLE)
+    with shared_masks(net):
+        net(x)
+        torch.rand(3)
+        before = torch.get_rng_state()
+        net(x)
+        assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_shared_masks_survive_a_pass_that_fails():
     class Failing(nn.Module):
         fails = False

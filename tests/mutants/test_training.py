@@ -1,0 +1,345 @@
+"""Broken copies of the formulas of `training`, each shown to fail the tests."""
+
+from tests.mutants.running import mutants
+
+RULES = "tests/training/test_rules.py"
+MEASURES = "tests/training/test_measures.py"
+ENSEMBLE = "tests/training/test_ensemble.py"
+COMPARE = "tests/training/test_comparison.py"
+STATISTICS = "tests/training/test_statistics.py"
+GRAPHS = "tests/training/test_graphs.py"
+PROOF = "tests/training/test_gradient_proof.py"
+PARAMETRIZATION = "tests/training/test_parametrization.py"
+STATE = "tests/training/test_state.py"
+SETTINGS = "tests/training/test_settings.py"
+NETWORKS = "tests/training/test_networks.py"
+
+MUTANTS = [
+    (
+        "training/rules.py",
+        "return 1 / batch",
+        "return 1 / entries",
+        RULES + "::test_scaling_of_the_reductions",
+    ),
+    (
+        "training/rules.py",
+        "error, lead = square.detach() / entries, scale / 2 *",
+        "error, lead = square.detach() / entries, scale *",
+        RULES + "::test_the_other_rules_by_hand",
+    ),
+    (
+        "training/rules.py",
+        "scale * relaxation",
+        "scale",
+        RULES + "::test_relaxing_the_rule_is_relaxing_its_corrector",
+    ),
+    (
+        "training/rules.py",
+        'y if rule == "ordinary" else y.detach()',
+        "y",
+        RULES + "::test_inner_and_outer_make_the_ordinary_rule",
+    ),
+    (
+        "training/rules.py",
+        "batch = len(y) if samples is None else samples",
+        "batch = len(y)",
+        RULES + "::test_the_number_of_samples_may_be_anothers",
+    ),
+    ("training/rules.py", 'or reduction == "half_sum":', "and False:", RULES + "::test_gradcheck_is_refused"),
+    (
+        "training/pulls.py",
+        "pull.sub_(wide(power)",
+        "pull.add_(wide(power)",
+        RULES + "::test_the_gradient_in_y_is_the_target_less_y",
+    ),
+    (
+        "training/pulls.py",
+        "fixed * (1 - first)",
+        "fixed * 1",
+        RULES + "::test_the_identity_corrector_has_no_gradient",
+    ),
+    (
+        "training/pulls.py",
+        "        if i:\n            power",
+        "        if True:\n            power",
+        RULES + "::test_passes",
+    ),
+    (
+        "training/pulls.py",
+        "power = apply(net, power, buffers)",
+        "power = apply(net, y, buffers)",
+        RULES + "::test_the_gradient_in_y_is_the_target_less_y",
+    ),
+    (
+        "training/pulls.py",
+        "    with torch.no_grad():\n        if chunk",
+        "    if True:\n        if chunk",
+        RULES + "::test_fixed_targets_keep_no_graph",
+    ),
+    (
+        "training/pulls.py",
+        "wide(apply(net, at, buffers)) - wide(at)",
+        "wide(apply(net, at, buffers)) - wide(at).detach()",
+        RULES + "::test_inner_and_outer_make_the_ordinary_rule",
+    ),
+    (
+        "training/pulls.py",
+        "return linear(x, layers[0].weight)",
+        "return inner(x)",
+        RULES + "::test_the_naive_rule_leaves_bias_and_activation_out",
+    ),
+    (
+        "training/pulls.py",
+        "x if x.dtype == torch.float64 else x.float()",
+        "x",
+        RULES + "::test_low_precision_is_subtracted_in_float32",
+    ),
+    (
+        "training/surrogate.py",
+        "return _Once.apply(step, carrier), None",
+        "return step, None",
+        RULES + "::test_second_derivatives_are_refused_where_there_is_no_potential",
+    ),
+    (
+        "training/surrogate.py",
+        "(gradient * context.scale) * direction",
+        "context.scale * direction",
+        SETTINGS + "::test_scaled_gradients",
+    ),
+    ("training/surrogate.py", "frame = frame.f_back", "break", RULES + "::test_line_searches_are_refused"),
+    (
+        "training/applications.py",
+        "functional_call(inner, spare, (y,)) if spare",
+        "inner(y) if spare",
+        STATE + "::test_only_the_callers_pass_moves_running_statistics",
+    ),
+    (
+        "training/applications.py",
+        'with in_mode(inner, "eval"):',
+        'with in_mode(inner, "train"):',
+        STATE + "::test_passes_in_evaluation_mode_use_the_running_statistics",
+    ),
+    (
+        "training/applications.py",
+        'buffers == "update" or',
+        "",
+        STATE + "::test_passes_may_move_them_as_the_notes_code_does",
+    ),
+    (
+        "training/applications.py",
+        "        _set_states(start[0], devices)",
+        "        pass",
+        STATE + "::test_shared_masks_are_those_of_one_thinned_network",
+    ),
+    (
+        "training/applications.py",
+        "            _set_states(end.pop(), devices)",
+        "            end.pop()",
+        STATE + "::test_passes_that_share_draw_nothing_anew",
+    ),
+    (
+        "training/applications.py",
+        "isinstance(net, DistributedDataParallel)",
+        "False",
+        SETTINGS + "::test_wrapped_networks_are_passed_once_keep_buffers_and_share_masks",
+    ),
+    ("training/parallel.py", "number /= dist.get_world_size()", "pass", SETTINGS + "::test_two_processes"),
+    (
+        "training/networks.py",
+        "(3 if side % 2 else 4, 2, 1)",
+        "(4, 2, 1)",
+        NETWORKS + "::test_autoencoders_of_pictures_of_any_size",
+    ),
+    (
+        "training/networks.py",
+        "norm = [] if i == 0 else _normalisation(normalisation, outputs)\n        layers += [nn.Conv2d",
+        "norm = _normalisation(normalisation, outputs)\n        layers += [nn.Conv2d",
+        NETWORKS + "::test_autoencoders_of_pictures_of_any_size",
+    ),
+    (
+        "training/graphs.py",
+        'held += getattr(node, "saved_tensors", ())',
+        "held += ()",
+        GRAPHS + "::test_one_set_of_activations_is_kept_or_two",
+    ),
+    (
+        "training/weights.py",
+        "if len(widths) < 2 or not all(0 < width <= _WIDEST for width in widths):",
+        "if False:",
+        "tests/training/test_audit_command.py",
+    ),
+    (
+        "training/weights.py",
+        'if path.suffix != ".safetensors":',
+        "if False:",
+        "tests/training/test_audit_command.py",
+    ),
+    ("training/rules.py", "return 2 / entries", "return 1 / entries", RULES),
+    ("training/measures.py", "centred = (y - y.mean(0)).flatten(1)", "centred = y.flatten(1)", MEASURES),
+    (
+        "training/measures.py",
+        'collapsed = not values["kept"] >= variance_floor',
+        'collapsed = values["kept"] < 0',
+        MEASURES,
+    ),
+    ("training/ensemble.py", "torch.lerp(start, p, rate)", "torch.lerp(start, p, 2 * rate)", ENSEMBLE),
+    (
+        "training/comparison.py",
+        "final.sel(seed=list(self.setting.tuning_seeds))",
+        "final.sel(seed=list(self.setting.seeds))",
+        COMPARE + "::test_the_rate_is_chosen_by_validation_on_seeds_that_are_not_reported",
+    ),
+    (
+        "training/comparison.py",
+        '4 if self.rule == "target" else 2 +',
+        '4 if self.rule == "target" else 1 +',
+        COMPARE,
+    ),
+    ("training/report.py", 'if {"lower", "higher"} <= shown:', "if False:", COMPARE),
+    ("training/statistics.py", "(1 + confidence) / 2", "confidence", STATISTICS),
+    ("training/statistics.py", "if ratio.high < 1:", "if ratio.mean < 1:", STATISTICS),
+    (
+        "training/figures.py",
+        "-(3 * y2 - 2 * y3 - y) / y.shape[0]",
+        "-(3 * y2 - 2 * y3 - y) / y.numel()",
+        PROOF + "::test_autograd_agrees_with_the_formulas_and_the_notes",
+    ),
+    (
+        "training/figures.py",
+        "inner = found.at_output in nx",
+        "inner = found.at_output not in nx",
+        GRAPHS + "::test_the_two_halves_of_the_ordinary_gradient_are_told_apart",
+    ),
+    (
+        "training/figures.py",
+        "torch.full_like(y, 1 / y.numel()",
+        "torch.full_like(y, 1 / y.shape[0]",
+        GRAPHS + "::test_the_yellow_box_that_the_notes_print_as_x_is_one_over_the_number_of_entries",
+    ),
+    (
+        "training/graphs.py",
+        '("self", "other", "exponent")',
+        '("self", "exponent")',
+        GRAPHS + "::test_constants_operands_and_repeated_arguments",
+    ),
+    (
+        "training/graphs.py",
+        ".data_ptr() not in storages",
+        ".data_ptr() != 0",
+        GRAPHS + "::test_one_set_of_activations_is_kept_or_two",
+    ),
+    (
+        "training/graphs.py",
+        "if k.grad_fn is None and k.ndim",
+        "if k.ndim",
+        GRAPHS + "::test_one_set_of_activations_is_kept_or_two",
+    ),
+    (
+        "training/graphs.py",
+        "for i, (other, _) in enumerate(node.next_functions) if other is before",
+        "for i, (other, _) in enumerate(node.next_functions[:1]) if other is before",
+        GRAPHS + "::test_constants_operands_and_repeated_arguments",
+    ),
+    (
+        "training/layers.py",
+        "-(wide[p] + wide[q]) / 2 - gap",
+        "-(wide[p] + wide[q]) / 4 - gap",
+        GRAPHS + "::test_layouts_keep_order_distance_and_direction",
+    ),
+    (
+        "training/layers.py",
+        "key=means.__getitem__",
+        "key=str",
+        GRAPHS + "::test_arrows_do_not_cross_where_they_need_not",
+    ),
+    (
+        "training/plotting.py",
+        "1] + lift - 0.5) * _STEP",
+        "1] + lift + 0.5) * _STEP",
+        GRAPHS + "::test_figure_5_is_parted_between_the_gradient_in_y_and_the_rest",
+    ),
+    (
+        "training/parametrization.py",
+        "X[0] @ Y[1] + X[1] @ Y[0]]",
+        "X[0] @ Y[1] - X[1] @ Y[0]]",
+        PARAMETRIZATION + "::test_at_a_projector_the_gradient_is_tangential",
+    ),
+    (
+        "training/parametrization.py",
+        "torch.stack([_wide(A).mH, _wide(G)])",
+        "torch.stack([_wide(A), _wide(G)])",
+        PARAMETRIZATION + "::test_the_gradient_is_the_adjoint_of_the_spectral_projectors_derivative",
+    ),
+    (
+        "training/parametrization.py",
+        "range(int(steps.max()) + 1)",
+        "range(int(steps.max()))",
+        PARAMETRIZATION + "::test_at_a_projector_the_gradient_is_tangential",
+    ),
+    (
+        "training/parametrization.py",
+        "(M[..., :m, :m] + M[..., m:, m:]).mH",
+        "(M[..., :m, :m] + M[..., m:, m:])",
+        PARAMETRIZATION + "::test_first_and_second_derivatives_against_differences",
+    ),
+    (
+        "training/parametrization.py",
+        "A, base = A.clone(), P",
+        "A, base = A, P",
+        PARAMETRIZATION + "::test_a_weight_used_several_times_in_one_graph",
+    ),
+    (
+        "training/parametrization.py",
+        "                A.copy_(P)",
+        "                pass",
+        PARAMETRIZATION + "::test_in_training_mode_the_projector_takes_the_parameters_place",
+    ),
+    (
+        "training/parametrization.py",
+        "self.training and isinstance(A, nn.Parameter)",
+        "isinstance(A, nn.Parameter)",
+        PARAMETRIZATION + "::test_evaluation_and_frozen_parameters_and_given_tensors_change_nothing",
+    ),
+    (
+        "training/parametrization.py",
+        "return (share[..., None, None] * E)",
+        "return (1 * E)",
+        PARAMETRIZATION + "::test_the_gradient_of_a_shortened_step",
+    ),
+    (
+        "training/parametrization.py",
+        "(digits & (_ranks(P) == rank) &",
+        "(digits &",
+        PARAMETRIZATION + "::test_evaluation_shortens_alike_and_changes_nothing",
+    ),
+    (
+        "training/parametrization.py",
+        "return b - (P @",
+        "return b + (P @",
+        PARAMETRIZATION + "::test_every_step_of_any_optimizer_leaves_a_projector_of_the_same_rank",
+    ),
+    (
+        "training/parametrization.py",
+        "blocks.mT if self.transposed else blocks",
+        "blocks",
+        PARAMETRIZATION + "::test_convolutions_are_idempotent_maps_of_images",
+    ),
+    (
+        "training/parametrization.py",
+        "sign * ((n - 1) // 2)",
+        "sign * (n // 2)",
+        PARAMETRIZATION + "::test_convolutions_are_idempotent_maps_of_images",
+    ),
+    (
+        "training/parametrization.py",
+        "eigenvectors[..., m - r :]",
+        "eigenvectors[..., :r]",
+        PARAMETRIZATION
+        + "::test_it_starts_at_the_projector_it_is_near_and_else_at_the_nearest_orthogonal_one",
+    ),
+]
+
+
+@mutants(MUTANTS)
+def test_broken_formulas_do_not_live(copy, file, text, broken, tests):
+    copy.must_fail(file, text, broken, tests)
