@@ -34,12 +34,8 @@ function of A and base.  So it is of tensors given by `torch.func.functional_cal
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]
@@ -47,22 +43,15 @@ from torch.nn.utils import parametrize
 
 from analysis import Status, spectral_projector
 from analysis.arguments import whole_number
-from analysis.iteration import residual_law
 from corrector import MCWEENY, Corrector
-from corrector.arithmetic import Elements
+
+from .layouts import Layout, layout_of
+from .projection import near, project, ranks, wide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from jaxtyping import Float, Inexact, Int
+    from jaxtyping import Inexact
 
 Module = TypeVar("Module", bound=nn.Module)
-
-_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-
-_NEAR = 0.25
-"""Where ‖K − K²‖ is less, iteration converges, to the spectral projector."""
 
 
 def idempotent(
@@ -129,7 +118,7 @@ def idempotent(
     """
     weight = _weight(module, name)
     _check(corrector, steps)
-    layout = _layout(module, name, weight)
+    layout = layout_of(module, name, weight)
     with torch.no_grad():
         weight.copy_(layout.kernel(_start(layout.matrices(weight), rank), weight))
     label = f"{type(module).__name__}.{name}"
@@ -151,7 +140,7 @@ class Idempotent(nn.Module):
 
     base: Tensor
 
-    def __init__(self, layout: _Layout, corrector: Corrector, steps: int, label: str) -> None:
+    def __init__(self, layout: Layout, corrector: Corrector, steps: int, label: str) -> None:
         super().__init__()
         self.layout, self.corrector, self.steps, self.label = layout, corrector, steps, label
         self._written = corrector.to_json()  # operators of torch take no objects
@@ -170,14 +159,14 @@ class Idempotent(nn.Module):
 
     def _projector(self, A: Tensor, base: Tensor) -> Tensor:
         K, start = self.layout.matrices(A), self.layout.matrices(base)
-        P, *_ = _apply(_Projector, K, start, self._written, self.steps, self.label)
+        P = project(K, start, self._written, self.steps, self.label)
         return self.layout.kernel(P, A)
 
     @torch.no_grad()
     def right_inverse(self, K: Inexact[Tensor, "..."]) -> Inexact[Tensor, "..."]:
         """Return the projector for the eigenvalues of K with Re λ > ½, of whatever rank."""
-        matrices = _wide(self.layout.matrices(K))
-        P = _near(matrices)
+        matrices = wide(self.layout.matrices(K))
+        P = near(matrices)
         self.base = self.layout.kernel(self._spectral(matrices) if P is None else P, K).clone()
         return self.base.clone()
 
@@ -195,15 +184,15 @@ class Idempotent(nn.Module):
 
     def extra_repr(self) -> str:
         """Name the rank, or the ranks, and the corrector."""
-        ranks = sorted(set(_ranks(self.layout.matrices(self.base)).flatten().tolist()))
-        shown = str(ranks[0]) if len(ranks) == 1 else f"{ranks[0]} to {ranks[-1]}"
+        found = sorted(set(ranks(self.layout.matrices(self.base)).flatten().tolist()))
+        shown = str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
         return f"rank={shown}, corrector={self.corrector}"
 
 
 class _InKernel(nn.Module):
     """b − Pb: the part of a bias in the kernel of the layer's own P."""
 
-    def __init__(self, layer: nn.Module, name: str, layout: _Layout) -> None:
+    def __init__(self, layer: nn.Module, name: str, layout: Layout) -> None:
         super().__init__()
         self._layer = (layer,)  # in a tuple, which `nn.Module` does not search: it is the parent
         self.name, self.layout = name, layout
@@ -216,98 +205,6 @@ class _InKernel(nn.Module):
     def right_inverse(self, b: Inexact[Tensor, " m"]) -> Inexact[Tensor, " m"]:
         """Return b: what of it lies in the range of P has no effect."""
         return b.clone()
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where a tensor holds its matrices: in a convolution by group, and if circulant by frequency."""
-
-    of_layer: bool = False
-    groups: int = 1
-    image: tuple[int, ...] = ()
-    transposed: bool = False
-
-    @property
-    def circulant(self) -> bool:
-        return any(n > 1 for n in self.image)
-
-    def matrices(self, weight: Inexact[Tensor, "..."]) -> Inexact[Tensor, "*batch m m"]:
-        """The matrices, which are idempotent exactly if the tensor's map is."""
-        if not self.image:
-            return weight
-        m = weight.shape[1]
-        if not self.circulant:
-            return weight.reshape(self.groups, m, m)
-        blocks = _wide(weight).reshape(self.groups, m, m, *self.image)
-        symbols: Tensor = torch.fft.rfftn(blocks.roll(self._shifts(-1), self._axes()), dim=self._axes())
-        return symbols.movedim((0, 1, 2), (-3, -2, -1))
-
-    def kernel(self, matrices: Inexact[Tensor, "*batch m m"], like: Tensor) -> Inexact[Tensor, "..."]:
-        """The tensor that holds these matrices."""
-        if not self.circulant:
-            return matrices.reshape(like.shape).to(like.dtype)
-        symbols = matrices.movedim((-3, -2, -1), (0, 1, 2))
-        blocks: Tensor = torch.fft.irfftn(symbols, s=self.image, dim=self._axes())
-        return blocks.roll(self._shifts(1), self._axes()).reshape(like.shape).to(like.dtype)
-
-    def _axes(self) -> tuple[int, ...]:
-        return tuple(range(-len(self.image), 0))
-
-    def _shifts(self, sign: int) -> tuple[int, ...]:
-        """From the kernel's middle, as torch pads, to the first entry."""
-        return tuple(sign * ((n - 1) // 2) for n in self.image)
-
-    def at_constants(self, weight: Inexact[Tensor, "..."]) -> Inexact[Tensor, "groups m m"]:
-        """What the layer does to constant images: the symbol at frequency 0."""
-        if not self.image:
-            return weight[None]
-        m = weight.shape[1]
-        blocks = weight.flatten(2).sum(-1).reshape(self.groups, m, m)
-        return blocks.mT if self.transposed else blocks
-
-    def require_size(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        """Refuse images on which a circulant layer is not idempotent."""
-        size = tuple(inputs[0].shape[-len(self.image) :])
-        if size != self.image and parametrize.is_parametrized(module, "weight"):
-            raise ValueError(
-                f"{type(module).__name__} is idempotent on images as large as its kernel, {self.image}; "
-                f"got {size}"
-            )
-
-
-def _layout(module: nn.Module, name: str, weight: Tensor) -> _Layout:
-    """Where the matrices are, or ValueError where a layer's map cannot be idempotent."""
-    if name != "weight" or not isinstance(module, (*_CONVOLUTIONS, *_TRANSPOSED)):
-        if weight.ndim < 2 or weight.shape[-1] != weight.shape[-2] or not weight.numel():
-            raise ValueError(f"`{name}` must be square in its last two axes; got {tuple(weight.shape)}")
-        return _Layout(of_layer=isinstance(module, nn.Linear) and name == "weight")
-    if module.in_channels != module.out_channels:
-        raise ValueError(
-            "a convolution must have as many output as input channels to be idempotent; "
-            f"got {module.in_channels} and {module.out_channels}"
-        )
-    image = tuple(module.kernel_size)
-    if any(s != 1 for s in module.stride):
-        raise ValueError(f"a convolution must have stride 1 to be idempotent; got {tuple(module.stride)}")
-    if all(n == 1 for n in image):
-        if module.padding not in ("same", "valid") and any(module.padding):
-            raise ValueError(f"a 1×1 convolution must have no padding; got {module.padding}")
-    elif not _wraps_around(module):
-        raise ValueError(
-            'a convolution must have kernel size 1, or padding_mode="circular", padding="same", no dilation '
-            "and a kernel as large as the images (a smaller one cannot stay idempotent: the limit's is as "
-            f"large as they are); got {module}"
-        )
-    return _Layout(True, module.groups, image, isinstance(module, _TRANSPOSED))  # noqa: FBT003
-
-
-def _wraps_around(module: Any) -> bool:
-    whole = [n // 2 if n % 2 else None for n in module.kernel_size]
-    return (
-        module.padding_mode == "circular"
-        and (module.padding == "same" or list(module.padding) == whole)
-        and all(d == 1 for d in module.dilation)
-    )
 
 
 def _weight(module: nn.Module, name: str) -> Tensor:
@@ -338,229 +235,10 @@ def _start(K: Inexact[Tensor, "*batch m m"], rank: int | None) -> Inexact[Tensor
     """The matrices' own projectors where they are near, or else the nearest orthogonal ones."""
     m = K.shape[-1]
     r = (m + 1) // 2 if rank is None else whole_number(rank, "rank", 0, m)
-    K = _wide(K)
-    if (P := _near(K)) is not None:
-        ranks = _ranks(P)
-        if bool(((ranks > 0) & (ranks < m) if rank is None else ranks == rank).all()):
+    K = wide(K)
+    if (P := near(K)) is not None:
+        found = ranks(P)
+        if bool(((found > 0) & (found < m) if rank is None else found == rank).all()):
             return P
     V: Tensor = torch.linalg.eigh((K + K.mH) / 2).eigenvectors[..., m - r :]
     return V @ V.mH
-
-
-def _near(K: Inexact[Tensor, "*batch m m"]) -> Inexact[Tensor, "*batch m m"] | None:
-    """The projectors that the matrices are near, where all of them are: ‖K − K²‖ < ¼."""
-    with _full_precision(K):
-        near = bool((torch.linalg.matrix_norm(K - K @ K) < _NEAR).all())
-        return _limit(K, MCWEENY, 100)[0] if near else None
-
-
-def _limit(
-    A: Inexact[Tensor, "*batch m m"], g: Corrector, max_steps: int
-) -> tuple[Inexact[Tensor, "*batch m m"], Int[np.ndarray, "*batch"], Float[np.ndarray, "*batch"]]:
-    """The limit P of gᵏ(A), the steps that each matrix took and ‖P − P²‖/‖P‖, infinite where there is none.
-
-    A matrix rests once ‖K − K²‖ is what rounding K, and the product K·K, make of zero, and stops at the
-    floor once a residual that must fall by half does not.  What rests is left alone, to the bit.
-    """
-    K = _wide(A)
-    unit, stored = (torch.finfo(dtype).eps / 2 for dtype in (K.dtype, A.dtype))
-    steps = np.zeros(A.shape[:-2], dtype=np.int64)
-    before, falling = np.full(steps.shape, np.inf), np.zeros(steps.shape, dtype=bool)
-    for step in range(max_steps + 1):
-        R = K - K @ K
-        residual, size = _gathered(torch.linalg.matrix_norm(R), torch.linalg.matrix_norm(K))
-        rests = residual <= (unit if step else stored) * size + 2 * unit * size**2
-        floored = falling & (residual > before / 2)
-        finite = np.isfinite(residual) & np.isfinite(size)
-        going = finite & ~rests & ~floored
-        if step == max_steps or not going.any():
-            break
-        steps += going
-        with np.errstate(over="ignore", invalid="ignore"):  # on the way to infinity
-            falling, before = residual_law(g.coefficients, residual, size) <= residual / 2, residual
-        K = torch.where(_like(going, K), g.plan.over(K, _MATRICES, R), K)
-    ended = finite & ~going
-    return K, steps, np.where(ended, residual, np.inf) / np.where(ended & (size > 0), size, 1)
-
-
-_MATRICES = Elements(torch.matmul, float)
-
-_PAIRS = Elements(lambda X, Y: torch.stack([X[0] @ Y[0], X[0] @ Y[1] + X[1] @ Y[0]]), float)
-"""(X, Ẋ), stacked: X and how it changes, with (XY)˙ = XẎ + ẊY."""
-
-
-@torch.library.custom_op("corrector::project", mutates_args=())
-def _project(
-    A: Tensor, base: Tensor, corrector: str, steps: int, label: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """P at A, the steps taken and t = 1; or at base + t(A − base), t = ½, ¼, …, where that is no good before.
-
-    It is good if it exists, has the rank of base, at most twice its norm and more than half the digits: next
-    to the border of the basins projectors of any norm are found.  With t = 0 it is base.
-    """
-    if not bool(torch.isfinite(A).all()):
-        raise LinAlgError(f"{label} must be finite; got nan or infinite entries: see the gradients")
-    start = _wide(base)
-    difference, rank, longest = _wide(A) - start, _ranks(start), 2 * torch.linalg.matrix_norm(start)
-    still = (difference == 0).flatten(-2).all(-1)
-    share = torch.ones_like(longest)
-    trial = A
-    for _ in range(_HALVINGS):
-        with _full_precision(A):
-            P, taken, residual = _limit(trial, _read(corrector), steps)
-        digits = torch.as_tensor(residual, device=A.device) <= torch.finfo(P.dtype).eps ** 0.5 / 8
-        good = still | (digits & (_ranks(P) == rank) & (torch.linalg.matrix_norm(P) <= longest))
-        if bool(good.all()):
-            break
-        share = torch.where(good, share, share / 2)
-        trial = _between(start, difference, share).to(A.dtype)
-    P = torch.where(good[..., None, None], P, start)
-    return P.to(A.dtype, copy=True), torch.as_tensor(taken, device=A.device), share * good
-
-
-@_project.register_fake
-def _(A: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor]:
-    share = _wide(A).real.new_empty(A.shape[:-2])
-    return torch.empty_like(A, memory_format=torch.contiguous_format), share.long(), share
-
-
-_HALVINGS = 20
-
-
-def _between(base: Tensor, difference: Tensor, share: Tensor) -> Tensor:
-    return base + share[..., None, None] * difference
-
-
-@torch.library.custom_op("corrector::pull_back", mutates_args=())
-def _pull_back(A: Tensor, G: Tensor, steps: Tensor, corrector: str) -> Tensor:
-    """L(A*, G), L the Fréchet derivative of P: as many steps with pairs as A takes, and one more.
-
-    The last, at the projector, takes away what is left of G within the invariant subspaces.
-    """
-    g = _read(corrector)
-    with _full_precision(A):
-        pair = torch.stack([_wide(A).mH, _wide(G)])
-        for _ in range(int(steps.max()) + 1):
-            pair = g.plan.over(pair, _PAIRS)
-    return pair[1].to(G.dtype, copy=True)
-
-
-@_pull_back.register_fake
-def _(A: Tensor, G: Tensor, steps: Tensor, corrector: str) -> Tensor:  # noqa: ARG001
-    return torch.empty_like(G, memory_format=torch.contiguous_format)
-
-
-class _Projector(torch.autograd.Function):
-    """`_project` as a function of A that can be differentiated and vectorised; t is held."""
-
-    @staticmethod
-    def forward(
-        A: Tensor, base: Tensor, corrector: str, steps: int, label: str
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        found: tuple[Tensor, Tensor, Tensor] = _project(A, base, corrector, steps, label)
-        return found
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        ctx.mark_non_differentiable(*output[1:])
-        ctx.save_for_backward(*inputs[:2], *output[1:])
-        ctx.corrector = inputs[2]
-
-    @staticmethod
-    def backward(ctx: Any, G: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        A, base, steps, share = ctx.saved_tensors
-        K = _between(base, A - base, share).to(A.dtype)
-        E = _apply(_Adjoint, K, G, steps, ctx.corrector)
-        return (share[..., None, None] * E).to(A.dtype), None, None, None, None
-
-    @staticmethod
-    def vmap(info: Any, in_dims: Any, A: Tensor, base: Tensor, *rest: Any) -> Any:
-        first = [_first(x, dim, info.batch_size) for x, dim in zip((A, base), in_dims, strict=False)]
-        return _apply(_Projector, *first, *rest), (0, 0, 0)
-
-
-class _Adjoint(torch.autograd.Function):
-    """L(A*, G), likewise."""
-
-    @staticmethod
-    def forward(A: Tensor, G: Tensor, steps: Tensor, corrector: str) -> Tensor:
-        found: Tensor = _pull_back(A, G, steps, corrector)
-        return found
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
-        ctx.save_for_backward(*inputs[:3])
-        ctx.corrector = inputs[3]
-
-    @staticmethod
-    def backward(ctx: Any, H: Tensor) -> tuple[Tensor | None, ...]:
-        """The adjoint of (A, G) ↦ L(A*, G), the upper right block of P at C = [[A*, G], [0, A*]]."""
-        A, G, steps = ctx.saved_tensors
-        m, zero = A.shape[-1], torch.zeros_like(A)
-        C = _blocks(A.mH, G, zero, A.mH)
-        M = _apply(_Adjoint, C, _blocks(zero, H, zero, zero), steps + 1, ctx.corrector)
-        return (M[..., :m, :m] + M[..., m:, m:]).mH, M[..., :m, m:], None, None
-
-    @staticmethod
-    def vmap(info: Any, in_dims: Any, A: Tensor, G: Tensor, steps: Tensor, corrector: str) -> Any:
-        first = [_first(x, dim, info.batch_size) for x, dim in zip((A, G, steps), in_dims, strict=False)]
-        return _apply(_Adjoint, *first, corrector), 0
-
-
-def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:
-    return function.apply(*arguments)  # type: ignore[no-untyped-call]
-
-
-def _first(x: Tensor, dim: int | None, size: int) -> Tensor:
-    """The tensor with the axis of vmap in front."""
-    return x.expand(size, *x.shape) if dim is None else x.movedim(dim, 0)
-
-
-def _blocks(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-    """[[a, b], [c, d]]."""
-    return torch.cat([torch.cat([a, b], -1), torch.cat([c, d], -1)], -2)
-
-
-@contextmanager
-def _full_precision(like: Tensor) -> Iterator[None]:
-    """Products to the last digit: no autocast, and from torch 2.9 on, which has the switch, no TF32.
-
-    Residuals would stay at their rounding.
-    """
-    either: list[Any] = [torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)]
-    backends = [backend for backend in either if hasattr(backend, "fp32_precision")]
-    before = [backend.fp32_precision for backend in backends]
-    try:
-        for backend in backends:
-            backend.fp32_precision = "ieee"
-        with torch.autocast(like.device.type, enabled=False):
-            yield
-    finally:
-        for backend, precision in zip(backends, before, strict=True):
-            backend.fp32_precision = precision
-
-
-def _ranks(P: Inexact[Tensor, "*batch m m"]) -> Int[Tensor, "*batch"]:
-    """The traces, which are the ranks of projectors."""
-    return _wide(P).diagonal(dim1=-2, dim2=-1).sum(-1).real.round().long()
-
-
-def _wide(x: Tensor) -> Tensor:
-    """X in float32 at least."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-
-
-def _gathered(*values: Tensor) -> np.ndarray[Any, Any]:
-    """Numbers on the host, in one transfer."""
-    gathered: np.ndarray[Any, Any] = torch.stack(values).double().cpu().numpy()
-    return gathered
-
-
-def _like(flags: np.ndarray[Any, Any], K: Tensor) -> Tensor:
-    return torch.as_tensor(flags, device=K.device)[..., None, None]
-
-
-@lru_cache(maxsize=64)
-def _read(corrector: str) -> Corrector:
-    """The corrector that was written so: operators of torch take no objects."""
-    return Corrector.from_json(corrector)
