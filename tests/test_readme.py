@@ -27,6 +27,20 @@ def test_the_training_loop_runs():
     exec(loop, {})
 
 
+def test_the_documents_code_prints_what_they_say(capsys):
+    """Numbers to one in a hundred, or half of one so small that it is rounding."""
+    for document in (ROOT / "docs").glob("*.md"):
+        for code in re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL):
+            said = re.findall(r"^print\(.*#  *(.*)$", code, re.MULTILINE)
+            if not said:
+                continue
+            exec(code, {})
+            printed = capsys.readouterr().out.splitlines()
+            for line, expected in zip(printed, said, strict=True):
+                for a, b in zip(line.split(), expected.split(), strict=True):
+                    assert float(a) == pytest.approx(float(b), rel=0.01, abs=5e-7), (document.name, line)
+
+
 def test_the_numbers_are_those_the_demo_wrote(refresh):
     written = README.split(refresh.BEGIN)[1].split(refresh.END)[0]
     assert written == refresh.block(ROOT / "docs" / "demo")

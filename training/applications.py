@@ -85,7 +85,12 @@ def shared_masks(net: nn.Module) -> Iterator[None]:
     from (the CPU's and that of the device of `net`), and leave them as it left them.
 
     Args:
-        net: whose forward passes are meant; of a data parallel wrapper, the wrapped network's.
+        net: whose forward passes are meant: what is called, so the compiled network if there is one; of a
+            data parallel wrapper, the wrapped network's passes.
+
+    Raises:
+        ValueError: from a pass whose input has another shape than the first one's.
+        RuntimeError: at the end, if no pass was seen.
 
     >>> net = nn.Sequential(nn.Linear(4, 4), nn.Dropout())
     >>> with shared_masks(net):
@@ -118,6 +123,11 @@ def shared_masks(net: nn.Module) -> Iterator[None]:
         hooks.callback(inner.register_forward_pre_hook(before).remove)
         hooks.callback(inner.register_forward_hook(after, always_call=True).remove)
         yield
+    if not start:
+        raise RuntimeError(
+            "expected a pass of `net` within shared_masks; got none: name what is called, the compiled "
+            "network if there is one"
+        )
 
 
 def unwrapped(net: Any) -> Any:

@@ -96,9 +96,10 @@ def times(candidates: dict[str, Callable[[], None]], rounds: int) -> dict[str, l
     return {name: [t / b for t, b in zip(each, base, strict=True)] for name, each in taken.items()}
 
 
-def peak(run: Callable[[], None], device: str) -> int:
-    """The most bytes that a step held beyond what was there before."""
+def peak(run: Callable[[], None], net: torch.nn.Module, device: str) -> int:
+    """The most bytes that a step held beyond what was there before it, gradients not among that."""
     run()
+    net.zero_grad(set_to_none=True)
     if device == "cuda":
         torch.cuda.synchronize()
         before = torch.cuda.memory_allocated()
@@ -117,12 +118,7 @@ def peak(run: Callable[[], None], device: str) -> int:
 
 
 def memory(net: torch.nn.Module, x: torch.Tensor, device: str) -> dict[str, int]:
-    """`peak` of each rule's step, gradients freed before it."""
-    found = {}
-    for name, run in steps(net, x).items():
-        net.zero_grad(set_to_none=True)
-        found[name] = peak(run, device)
-    return found
+    return {name: peak(run, net, device) for name, run in steps(net, x).items()}
 
 
 def table(title: str, layers: int, ratios: dict[str, list[float]], held: dict[str, int]) -> None:

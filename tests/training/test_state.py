@@ -197,6 +197,20 @@ def test_shared_masks_end_with_the_context():
     assert not net._forward_pre_hooks
 
 
+def test_sharing_among_no_passes_is_a_mistake():
+    net = masked()
+    words = "expected a pass of `net` within shared_masks; got none"
+    with pytest.raises(RuntimeError, match=words), shared_masks(net):
+        net[0](torch.ones(1, 6, **DOUBLE))
+
+
+def test_compiled_networks_share_masks():
+    net, x = masked(), torch.ones(1, 6, **DOUBLE)
+    compiled = torch.compile(net, backend="eager")
+    with shared_masks(compiled):
+        assert torch.equal(compiled(x), compiled(x))
+
+
 def test_passes_that_share_draw_nothing_anew():
     net, x = masked(), torch.ones(1, 6, **DOUBLE)
     with shared_masks(net):
