@@ -45,8 +45,8 @@ from analysis import Status, spectral_projector
 from analysis.arguments import whole_number
 from corrector import MCWEENY, Corrector
 
-from .layouts import Layout, layout_of
 from .projection import near, project, ranks, wide
+from .weight_matrices import Layout, layout_of
 
 if TYPE_CHECKING:
     from jaxtyping import Inexact

@@ -18,7 +18,7 @@ from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from analysis.plotting import PALETTE, draw_basins, new_figure, styled
 
-from .layers import layered
+from .graph_layout import layered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from analysis import Basins
 
     from .comparison import Comparison
-    from .layers import Layout
+    from .graph_layout import Layout
 
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _SHOWN = {"reconstruction": (1e-3, 1.0), "centred": (1e-4, 10.0), "kept": (1e-3, 2.0)}

@@ -241,13 +241,13 @@ MUTANTS = [
         GRAPHS + "::test_constants_operands_and_repeated_arguments",
     ),
     (
-        "training/layers.py",
+        "training/graph_layout.py",
         "-(wide[p] + wide[q]) / 2 - gap",
         "-(wide[p] + wide[q]) / 4 - gap",
         GRAPHS + "::test_layouts_keep_order_distance_and_direction",
     ),
     (
-        "training/layers.py",
+        "training/graph_layout.py",
         "key=means.__getitem__",
         "key=str",
         GRAPHS + "::test_arrows_do_not_cross_where_they_need_not",
@@ -319,13 +319,13 @@ MUTANTS = [
         PARAMETRIZATION + "::test_every_step_of_any_optimizer_leaves_a_projector_of_the_same_rank",
     ),
     (
-        "training/layouts.py",
+        "training/weight_matrices.py",
         "blocks.mT if self.transposed else blocks",
         "blocks",
         PARAMETRIZATION + "::test_convolutions_are_idempotent_maps_of_images",
     ),
     (
-        "training/layouts.py",
+        "training/weight_matrices.py",
         "sign * ((n - 1) // 2)",
         "sign * (n // 2)",
         PARAMETRIZATION + "::test_convolutions_are_idempotent_maps_of_images",
