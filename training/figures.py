@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from corrector import MCWEENY
 
+from .graph_drawing import graph_panels
 from .graphs import computational_graph
 from .networks import network
-from .plotting import graph_panels
 from .rules import Rule, idempotency_loss
 
 if TYPE_CHECKING:

@@ -253,7 +253,7 @@ MUTANTS = [
         GRAPHS + "::test_arrows_do_not_cross_where_they_need_not",
     ),
     (
-        "training/plotting.py",
+        "training/graph_drawing.py",
         "1] + lift - 0.5) * _STEP",
         "1] + lift + 0.5) * _STEP",
         GRAPHS + "::test_figure_5_is_parted_between_the_gradient_in_y_and_the_rest",
