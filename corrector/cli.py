@@ -35,6 +35,7 @@ _PARTS = {
     "certify": "analysis.cli",
     "demo": "training.cli",
     "audit": "training.cli",
+    "train": "training.train_cli",
 }
 _DRAWING = ("analysis.figures", "training.figures")
 """Where the parts keep the figures that `corrector figures` draws."""

@@ -1,11 +1,13 @@
 from .applications import Adapted as Adapted
 from .applications import shared_masks as shared_masks
+from .checkpoints import SafetensorsIO as SafetensorsIO
 from .data import Images as Images
 from .data import digits as digits
 from .data import mnist as mnist
 from .ensemble import Ensemble as Ensemble
 from .graphs import computational_graph as computational_graph
 from .measures import metrics as metrics
+from .module import IdempotentTraining as IdempotentTraining
 from .networks import network as network
 from .networks import u_dcgan as u_dcgan
 from .parallel import samples_per_process as samples_per_process

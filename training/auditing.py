@@ -36,7 +36,7 @@ def run_audit(
         net = named_network(network, options["weights"]).to(device)
     x, picture = named_inputs(data, net, options["data_dir"], options["samples"], options["seed"])
     x = _prepared(x, options)
-    _require_fit(net, x)
+    require_fit(net, x)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Looking at inputs", total=None)
@@ -57,7 +57,7 @@ def run_audit(
     return found, picture
 
 
-def _require_fit(net: nn.Module, x: Tensor) -> None:
+def require_fit(net: nn.Module, x: Tensor) -> None:
     """Refuse inputs that the network does not take."""
     with in_mode(net, "eval"), torch.no_grad():
         try:

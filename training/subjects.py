@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,29 +19,47 @@ from .networks import network
 from .weights import load_network, load_weights, opened
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from jaxtyping import Float
 
 _PICKLED = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
 DATA = ("digits", "mnist", "normal")
 
 
-def named_network(name: str, weights: Path | None) -> nn.Module:
+def named_network(
+    name: str, weights: Path | None, arguments: Mapping[str, Any] = MappingProxyType({})
+) -> nn.Module:
     """Return the network of a .safetensors file, of an import path "module:name", or of the sources.
 
-    What the import path leads to is a network, or a class or function that makes one; modules of the
-    current folder are found.
+    What the import path leads to is a network, or a class or function that makes one of these arguments;
+    modules of the current folder are found.
 
     Raises:
-        ValueError: there is no such network or module, or it is none.
+        ValueError: there is no such network or module, or it is none, or takes no arguments.
     """
+    if arguments and ":" not in name:
+        raise ValueError(f"expected arguments for a network by import path; got them for {name}")
     if name.endswith(".safetensors"):
         if weights is not None:
             raise ValueError(f"expected one file with weights; got {name} and {weights}")
         return load_network(Path(name))
     if Path(name).suffix in _PICKLED:
         opened(Path(name))
-    net = _imported(name) if ":" in name else network(name)
+    net = (
+        imported(name, "a torch.nn.Module", lambda found: isinstance(found, nn.Module), arguments)
+        if ":" in name
+        else network(name)
+    )
     return net if weights is None else load_weights(net, weights)
+
+
+def architecture(name: str) -> str | None:
+    """Return what the header of a file with this network's weights says of it; None of one's own networks."""
+    if name.endswith(".safetensors"):
+        with opened(Path(name)) as file:
+            return (file.metadata() or {}).get("architecture")
+    return None if ":" in name else json.dumps({"network": name.upper()})
 
 
 def named_inputs(
@@ -87,7 +107,23 @@ def named_inputs(
     return torch.from_numpy(loaded.astype("float64" if loaded.dtype == "float64" else "float32")), None
 
 
-def _imported(path: str) -> nn.Module:
+def imported(
+    path: str,
+    wanted: str,
+    fits: Callable[[Any], bool],
+    arguments: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
+    """Return what an import path "package.module:name" leads to, or what that makes when it is called.
+
+    Args:
+        path: modules of the current folder are found.
+        wanted: what is looked for, in words.
+        fits: whether a thing is that.
+        arguments: to call it with; where there are any, it is called in any case.
+
+    Raises:
+        ValueError: there is no such thing.
+    """
     module, _, name = path.partition(":")
     here = str(Path.cwd())
     sys.path.insert(0, here)
@@ -103,13 +139,14 @@ def _imported(path: str) -> nn.Module:
     subject = getattr(found, name, None)
     if subject is None:
         raise ValueError(f"expected {name} in the module {module}; got none of that name")
-    if not isinstance(subject, nn.Module) and callable(subject):
+    if (arguments or not fits(subject)) and callable(subject):
         try:
-            subject = subject()
+            subject = subject(**arguments)
         except TypeError as error:
+            given = f"these arguments ({', '.join(arguments)})" if arguments else "no arguments"
             raise ValueError(
-                f"expected a network at {path}, or what makes one without arguments; got: {error}"
+                f"expected {wanted} at {path}, or what makes one of {given}; got: {error}"
             ) from None
-    if not isinstance(subject, nn.Module):
-        raise ValueError(f"expected a torch.nn.Module at {path}; got {type(subject).__name__}")
+    if not fits(subject):
+        raise ValueError(f"expected {wanted} at {path}; got {type(subject).__name__}")
     return subject

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import safetensors
 import torch
@@ -11,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
-from .networks import perceptron
+from .networks import network, perceptron
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,8 +28,17 @@ def save_perceptron(
 ) -> dict[str, str]:
     """Write the weights of a perceptron with LeakyReLU between and Sigmoid after; return the header."""
     architecture = {"perceptron": list(widths), "activation": "LeakyReLU(0.01)", "last": "Sigmoid"}
-    header = {"architecture": json.dumps(architecture)} | dict(description)
-    path.write_bytes(save(dict(net.state_dict()), metadata=header))
+    return save_network(net, json.dumps(architecture), description, path)
+
+
+def save_network(
+    net: nn.Module, architecture: str | None, description: Mapping[str, str], path: Path
+) -> dict[str, str]:
+    """Write a network's weights and, where `load_network` knows it, its architecture; return the header."""
+    header = dict(description) if architecture is None else {"architecture": architecture} | dict(description)
+    # Weights that are tied are written twice: the format has no way to say so.
+    tensors = {name: part.detach().cpu().contiguous().clone() for name, part in net.state_dict().items()}
+    path.write_bytes(save(tensors, metadata=header))
     return header
 
 
@@ -43,23 +53,30 @@ def load_network(path: Path) -> nn.Module:
     with opened(path) as file:
         header = file.metadata() or {}
     try:
-        described = json.loads(header["architecture"])
-        widths = [int(width) for width in described["perceptron"]]
-        between, last = _BETWEEN[described["activation"]], _LAST[described["last"]]
-    except (KeyError, ValueError, TypeError):
+        build = _builder(json.loads(header["architecture"]), path)
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError):
         raise ValueError(
             f"expected a header with an architecture that is known in {path}; "
             "got none: name the network, and this file with --weights"
         ) from None
-    if len(widths) < 2 or not all(0 < width <= _WIDEST for width in widths):
-        raise ValueError(f"expected widths from 1 to {_WIDEST} in the header of {path}; got {widths}")
     with torch.device("meta"):  # takes no memory, whatever the header says
-        shapes = {name: list(part.shape) for name, part in perceptron(widths, between).state_dict().items()}
+        shapes = {name: list(part.shape) for name, part in build().state_dict().items()}
     with opened(path) as file:
         found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
     if found != shapes:
         raise ValueError(f"expected in {path} the tensors of its header's architecture; got others")
-    return load_weights(perceptron(widths, between, last=last), path)
+    return load_weights(build(), path)
+
+
+def _builder(described: Mapping[str, Any], path: Path) -> Callable[[], nn.Module]:
+    """What makes the network that a header describes."""
+    if "network" in described:
+        return partial(network, described["network"])
+    widths = list(described["perceptron"])
+    between, last = _BETWEEN[described["activation"]], _LAST[described["last"]]
+    if len(widths) < 2 or not all(isinstance(width, int) and 0 < width <= _WIDEST for width in widths):
+        raise ValueError(f"expected widths from 1 to {_WIDEST} in the header of {path}; got {widths}")
+    return partial(perceptron, widths, between, last=last)
 
 
 def load_weights(net: nn.Module, path: Path) -> nn.Module:

@@ -14,6 +14,11 @@ STATE = "tests/training/test_state.py"
 SETTINGS = "tests/training/test_settings.py"
 NETWORKS = "tests/training/test_networks.py"
 
+MODULE = "tests/training/test_module.py"
+BATCHES = "tests/training/test_batches.py"
+TRAIN = "tests/training/test_train.py"
+GOES_ON = TRAIN + "::test_a_run_that_was_killed_goes_on_as_if_it_had_not_been"
+
 MUTANTS = [
     (
         "training/rules.py",
@@ -337,6 +342,46 @@ MUTANTS = [
         PARAMETRIZATION
         + "::test_it_starts_at_the_projector_it_is_near_and_else_at_the_nearest_orthogonal_one",
     ),
+    ("training/module.py", "y[0].numel() / 2 if self.summed", "y[0].numel() if self.summed", MODULE),
+    ("training/module.py", "self.task(y, clean(batch))", "self.task(y, x)", MODULE),
+    (
+        "training/module.py",
+        'losses["idempotency"] = self.weight * values',
+        'losses["idempotency"] = values',
+        MODULE,
+    ),
+    (
+        "training/module.py",
+        "self._require_finite(values, x)",
+        "",
+        TRAIN + "::test_what_is_not_finite_stops_before_it_is_in_the_weights",
+    ),
+    ("training/batches.py", "_generator(self.seed, epoch)", "_generator(self.seed)", BATCHES),
+    ("training/batches.py", "with chance(self.seed, k, self.rank):", "if True:", BATCHES),
+    ("training/batches.py", "noise * drawn[rows]", "noise * drawn[: len(x)]", BATCHES),
+    ("training/history.py", "file.truncate(length)", "file.truncate(None)", BATCHES),
+    (
+        "training/keeping.py",
+        "            _restore(self.random[trainer.global_rank], module.device)",
+        "            pass",
+        GOES_ON,
+    ),
+    ("training/running.py", "batches.loader(done, stop", "batches.loader(0, stop", GOES_ON),
+    ("training/module.py", 'self.batches = checkpoint["batches"]', "pass", GOES_ON),
+    ("training/running.py", "            draft.unlink()", "            pass", GOES_ON),
+    (
+        "training/keeping.py",
+        'if found["collapsed"]:\n        return math.inf',
+        "if False:\n        return math.inf",
+        TRAIN + "::test_a_collapse_stops_the_run_and_its_network_is_written",
+    ),
+    (
+        "training/checkpoints.py",
+        "if facts.get(name) != theirs.get(name):",
+        "if False:",
+        TRAIN + "::test_checkpoints_of_others_are_refused",
+    ),
+    ("training/checkpoints.py", '{"$tuple": [', '{"$list": [', MODULE),
 ]
 
 

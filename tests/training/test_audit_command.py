@@ -172,7 +172,10 @@ def broken(folder):
         (["N1", "five.npy", "--at-most", "2"], "expected a share from 0 to 1; got 2"),
         (["huge.safetensors", "digits"], "the tensors of its header's architecture; got others"),
         (["wrong:x", "five.npy"], "expected a module that can be imported at wrong:x; got SyntaxError"),
-        (["nothing:needy", "five.npy"], "expected a network at nothing:needy, or what makes one without"),
+        (
+            ["nothing:needy", "five.npy"],
+            "expected a torch.nn.Module at nothing:needy, or what makes one of no arguments",
+        ),
         (["nothing:x", "five.npy"], "expected a torch.nn.Module at nothing:x; got int"),
         (["nothing:y", "five.npy"], "expected y in the module nothing"),
         (["nowhere:y", "five.npy"], "expected a module that can be imported at nowhere:y"),

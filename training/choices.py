@@ -1,0 +1,183 @@
+"""What the options of `corrector train` name: network, data, task, Lightning's trainer, loggers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning_utilities.core.apply_func import apply_to_collection
+from torch import Tensor, nn
+
+from corrector.files import whole_file
+
+from .auditing import require_fit
+from .batches import Parts, chance, named_parts, noisy
+from .checkpoints import SafetensorsIO
+from .configuration import parsed_arguments
+from .module import TASKS, IdempotentTraining, inputs, measured
+from .subjects import architecture, imported, named_network
+from .weights import save_network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from .module import Task
+
+_STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
+_OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is trained, on what.
+
+    Attributes:
+        module: the network with its task and rule.
+        parts: the data.
+        validation, test: what is held out of it, with noise that stays the same.
+        write: writes the network to a path, whole or not at all.
+    """
+
+    module: IdempotentTraining
+    parts: Parts
+    validation: Any
+    test: Any
+    write: Callable[[Path], None]
+
+    def measure(self, batch: Any, f: Callable[[Tensor], Tensor] | None = None) -> dict[str, float | bool]:
+        """Return the measures of f, or of the network, on a batch, where the network is."""
+        home = next(self.module.net.parameters())
+
+        def moved(x: Tensor) -> Tensor:
+            return x.to(home.device, home.dtype if x.is_floating_point() else x.dtype)
+
+        return measured(f or self.module.net, apply_to_collection(batch, Tensor, moved), self.module.task)
+
+
+def assembled(options: Mapping[str, Any]) -> Run:
+    """Return the network, its data and its task.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: an option names nothing that is known, or the network does not take the data.
+    """
+    seed = options["seed"]
+    arguments = parsed_arguments(options["network_argument"])
+    with chance(seed):  # also what data of one's own draw
+        net = named_network(options["network"], options["weights"], arguments)
+        parts = named_parts(options["data"], net, options["data_dir"], options["shape"], seed)
+    require_fit(net, inputs(parts.validation))
+    if not any(p.requires_grad for p in net.parameters()):
+        raise ValueError(f"expected a network with weights to train; got {type(net).__name__} without")
+    for name, weight in net.named_parameters():
+        if not weight.isfinite().all():
+            raise ValueError(f"expected finite weights in {options['network']}; got others in {name}")
+    module = IdempotentTraining(
+        net,
+        _task(options["task"]),
+        weight=options["weight"],
+        task_weight=options["task_weight"],
+        task_reduction=options["task_reduction"] or "half_sum",
+        optimizer=lambda weights: _optimizer(options, weights),
+        gradients_every=options["log_every"] * options["accumulate"],
+        corrector=options["corrector"],
+        rule=options["rule"],
+        reduction=options["reduction"],
+    )
+    header = architecture(options["network"])
+    about = {name: str(options[name]) for name in ("network", "data", "rule", "corrector", "weight", "noise")}
+
+    def write(path: Path) -> None:
+        with whole_file(path) as draft:
+            save_network(net, header, about, draft)
+
+    # Its own noise, that of every validation.
+    validation, test = (noisy(part, options["noise"], seed) for part in (parts.validation, parts.test))
+    return Run(module, parts, validation, test, write)
+
+
+def trainer(options: Mapping[str, Any]) -> pl.Trainer:
+    """Return Lightning's trainer, without its own loggers, bars and checkpoints.
+
+    Raises:
+        ValueError: it does not take these options, or the strategy divides the weights.
+    """
+    if options["strategy"] not in _STRATEGIES:
+        raise ValueError(
+            f"expected --strategy {', '.join(_STRATEGIES)}; got {options['strategy']}: strategies that "
+            "divide the weights would have each process write a part of the network"
+        )
+    try:
+        return pl.Trainer(
+            accelerator=options["accelerator"],
+            devices=options["devices"],
+            strategy=options["strategy"],
+            precision=options["precision"],
+            accumulate_grad_batches=options["accumulate"],
+            gradient_clip_val=options["clip"],
+            max_epochs=1,  # of Lightning's: the run's are one after another in one long one
+            limit_val_batches=0,
+            use_distributed_sampler=False,
+            plugins=[SafetensorsIO()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=options["output"],
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise ValueError(f"expected what Lightning's Trainer takes; got: {error}") from None
+
+
+def schedule(options: Mapping[str, Any], steps: int) -> Callable[[int], float]:
+    """Return the factor of the learning rate at a step: linear from 0, then constant or a half cosine."""
+    warmup: int = options["warmup"]
+    cosine = options["schedule"] == "cosine"
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        share = (step - warmup) / max(1, steps - warmup)
+        return 0.5 * (1 + math.cos(math.pi * share)) if cosine else 1.0
+
+    return factor
+
+
+def loggers(name: str, folder: Path) -> list[Any]:
+    """Return the loggers besides metrics.csv."""
+    if name == "csv":
+        return []
+    if name == "tensorboard":
+        try:
+            return [pl.loggers.TensorBoardLogger(folder, name="tensorboard", version="")]
+        except ModuleNotFoundError:
+            raise ValueError(
+                "expected the package tensorboard for --logger tensorboard; got none: pip install tensorboard"
+            ) from None
+    if ":" not in name:
+        raise ValueError(f"expected --logger csv, tensorboard or an import path; got {name}")
+    return [imported(name, "a Lightning logger", lambda found: isinstance(found, pl.loggers.Logger))]
+
+
+def _task(name: str) -> str | Task | None:
+    if name == "none":
+        return None
+    if ":" in name:
+        task: Task = imported(name, "a function of (output, batch)", callable)
+        return task
+    if name not in TASKS:
+        raise ValueError(f"expected --task {', '.join(TASKS)}, none or an import path; got {name}")
+    return name
+
+
+def _optimizer(options: Mapping[str, Any], weights: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
+    momentum = {} if options["momentum"] is None else {"momentum": options["momentum"]}
+    made: torch.optim.Optimizer = _OPTIMIZERS[options["optimizer"]](
+        weights, lr=options["learning_rate"], weight_decay=options["weight_decay"], **momentum
+    )
+    return made

@@ -1,0 +1,105 @@
+"""What a run writes as it goes: metrics.csv, a user's loggers, a bar where someone is looking."""
+
+from __future__ import annotations
+
+import csv
+import os
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from .module import MEASURES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+COLUMNS = (
+    *("step", "epoch", "learning_rate", "task", "idempotency"),
+    *("task_gradient", "idempotency_gradient", "cosine"),
+    *(f"validation_{name}" for name in (*MEASURES, "collapsed")),
+)
+
+
+class History:
+    """A table that grows by rows, and shrinks to where a checkpoint was written.
+
+    A run that was killed may have written more rows than its last checkpoint knows, the last of them by
+    half.  The checkpoint holds the table's length in bytes, and the run goes on from there.
+
+    Args:
+        path: the .csv file.
+        length: how much of it to keep; None for a new one.
+        loggers: of Lightning's kind; they see each row too.
+
+    Raises:
+        ValueError: the file is shorter than that.
+    """
+
+    def __init__(self, path: Path, length: int | None, loggers: Iterable[Any] = ()) -> None:
+        self.path, self.loggers = path, tuple(loggers)
+        if length is None:
+            path.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+        elif not path.is_file() or path.stat().st_size < length:
+            raise ValueError(f"expected {path} as the checkpoint knows it, {length} bytes or more; got less")
+        else:
+            with path.open("r+b") as file:
+                file.truncate(length)
+
+    def settled(self) -> int:
+        """Return the table's length in bytes, once they all are on the disk."""
+        with self.path.open("r+b") as file:
+            os.fsync(file.fileno())
+            return os.fstat(file.fileno()).st_size
+
+    def write(self, row: Mapping[str, float]) -> None:
+        """Append a row; columns that it does not name stay empty."""
+        line = StringIO()
+        csv.writer(line, lineterminator="\n").writerow(_shown(row.get(name)) for name in COLUMNS)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(line.getvalue())
+        values = {name: float(value) for name, value in row.items() if name != "step"}
+        for logger in self.loggers:
+            logger.log_metrics(values, int(row["step"]))
+
+    def finish(self, status: str) -> None:
+        """Tell the loggers that no more rows come."""
+        for logger in self.loggers:
+            logger.finalize(status)
+
+
+def read_history(path: Path) -> dict[str, list[float]]:
+    """Return the columns of a table; nan where a row has no entry."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name] or "nan") for row in rows] for name in COLUMNS}
+
+
+class Bar:
+    """A bar of steps, with how the run fares beside it; nothing where nobody is looking."""
+
+    def __init__(self, steps: int, *, shown: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("step {task.completed}/{task.total}"),
+            BarColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        self.progress = Progress(
+            *columns, console=console, transient=True, disable=not (shown and console.is_terminal)
+        )
+        self.task = self.progress.add_task("", total=steps)
+
+    def update(self, step: int, found: Mapping[str, float | bool]) -> None:
+        """Show the step, and of what was last measured the error and its guard."""
+        words = f"centred error {found['centred']:.3g}, variance kept {found['kept']:.3g}"
+        self.progress.update(self.task, completed=step, description=words)
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.9g}"

@@ -1,0 +1,219 @@
+"""A run of `corrector train`: prepared, carried out by Lightning, and concluded."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import logging
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities import rank_zero_only
+
+from corrector.cli import Refused
+
+from . import choices
+from .batches import Batches
+from .checkpoints import load_run
+from .configuration import write_options
+from .history import Bar, History
+from .keeping import BEST, CHECKPOINT, CollapseError, Keeper, Pace, Progressed, score
+from .module import NotFiniteError, inputs
+from .summary import NETWORK, SUMMARY, conclude, show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import lightning.pytorch as pl
+    from torch import nn
+
+_EXPECTED = (
+    "does not have many workers",
+    "GPU available but not used",
+    "You defined a `validation_step` but have no `val_dataloader`",
+    "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
+)
+"""What Lightning warns of and is meant."""
+
+
+class _Interrupted(click.ClickException):
+    exit_code = 130
+
+
+def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> None:
+    """Train as the options of `corrector train` say, and write the run's folder.
+
+    Args:
+        options: by the parameters' names, with the corrector.
+        resolved: the same as YAML holds them.
+
+    Raises:
+        OSError, ValueError: a mistake in what was asked; nothing was written.
+        Refused: the outputs collapsed, or something is not finite.
+    """
+    folder, resume = options["output"], options["resume"]
+    first = _first()
+    if resume and (folder / SUMMARY).is_file():
+        _finished(folder)
+        return
+    with _quiet():
+        run = choices.assembled(options)
+        before = run.measure(run.test)
+        trainer, keeper, batches = _prepared(options, resolved, run, first=first)
+        try:
+            stopped = _fit(trainer, keeper, run, batches, options)
+            rows = conclude(run, keeper, before, resolved, stopped) if first else {}
+        except (KeyboardInterrupt, SystemExit):  # the second is Lightning's for the first
+            raise _Interrupted(
+                f"interrupted at step {keeper.progressed.step}; --resume goes on from step {keeper.saved}"
+            ) from None
+    if not first:
+        raise click.exceptions.Exit(stopped is not None)
+    (folder / CHECKPOINT).unlink()  # there is nothing to go on with
+    show(rows)
+    if stopped is None and rows["after"]["collapsed"]:
+        stopped = "the outputs are collapsed in the end"
+    if stopped:
+        raise Refused(
+            f"{stopped}; a lower --weight or --learning-rate or a larger --task-weight may help. "
+            f"The network is in {folder / NETWORK}"
+        )
+    click.echo(f"\nNetwork: {folder / NETWORK}")
+
+
+def _prepared(
+    options: Mapping[str, Any], resolved: Mapping[str, Any], run: choices.Run, *, first: bool
+) -> tuple[pl.Trainer, Keeper, Batches]:
+    """The trainer and its keeper, the folder ready for them; the last thing that can be refused is first."""
+    folder, module, accumulate = options["output"], run.module, options["accumulate"]
+    trainer = choices.trainer(options)
+    world, rank = trainer.world_size, trainer.global_rank
+    batches = Batches(
+        run.parts, options["batch_size"], options["epochs"], options["noise"], options["seed"], rank, world
+    )
+    steps = batches.total // accumulate
+    if not steps:
+        raise ValueError(f"expected --accumulate of at most {batches.total}, the batches; got {accumulate}")
+    module.schedule = choices.schedule(options, steps)
+    loggers = choices.loggers(options["logger"], folder) if first else ()
+    facts = dict(resolved) | {
+        "processes": world,
+        "training samples": len(run.parts.order),
+        "shape of an input": list(inputs(run.validation).shape[1:]),
+    }
+    progressed = _progressed(folder, facts, module) if options["resume"] else None
+    if first and not options["resume"]:
+        _begin(folder, resolved)
+    length = progressed.length if progressed else None
+    history = History(folder / "metrics.csv", length, loggers) if first else None
+    if first:
+        for draft in folder.glob(".*-*"):  # of what was being written when the run was killed
+            draft.unlink()
+    pace = Pace(
+        steps=steps,
+        accumulate=accumulate,
+        an_epoch=batches.an_epoch,
+        validate=options["validate_every"] or max(1, batches.an_epoch // accumulate),
+        checkpoint=options["checkpoint_every"],
+        log=options["log_every"],
+        patience=options["patience"],
+        score=lambda found: score(found, options["weight"]),
+    )
+    bar = Bar(steps, shown=first)
+    keeper = Keeper(
+        folder,
+        pace,
+        lambda: run.measure(run.validation),
+        run.write,
+        history,
+        bar,
+        options["seed"],
+        facts,
+        progressed,
+    )
+    trainer.callbacks.append(keeper)  # type: ignore[attr-defined]
+    return trainer, keeper, batches
+
+
+def _fit(
+    trainer: pl.Trainer, keeper: Keeper, run: choices.Run, batches: Batches, options: Mapping[str, Any]
+) -> str | None:
+    """Train; return why it stopped early if the outputs collapsed."""
+    folder, module = options["output"], run.module
+    stop = batches.total // options["accumulate"] * options["accumulate"]
+    resumed = folder / CHECKPOINT if options["resume"] and keeper.progressed.last else None
+    done = keeper.progressed.step * options["accumulate"]
+    if options["compiled"]:
+        module.net.compile()
+    status = "failed"
+    try:
+        with keeper.bar.progress:
+            trainer.fit(module, batches.loader(done, stop, options["workers"]), ckpt_path=resumed)
+        status = "success"
+    except CollapseError as collapse:
+        return str(collapse)
+    except NotFiniteError as error:
+        if trainer.global_rank:
+            raise click.exceptions.Exit(1) from None
+        epoch, step = (module.batches - 1) // batches.an_epoch, -(-module.batches // options["accumulate"])
+        best = f", {folder / BEST} of step {keeper.progressed.best_step}" if keeper.progressed.best else ""
+        raise Refused(
+            f"{error} (epoch {epoch}, step {step}); the last good checkpoint, {folder / CHECKPOINT}, is of "
+            f"step {keeper.saved}{best}; a lower --learning-rate, --weight or --clip may help"
+        ) from None
+    except MisconfigurationException as error:
+        raise ValueError(f"expected what Lightning's Trainer takes; got: {error}") from None
+    finally:
+        if keeper.history is not None:
+            keeper.history.finish(status)
+    return None
+
+
+def _begin(folder: Path, resolved: Mapping[str, Any]) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"expected a new or empty folder, or --resume; got {folder}")
+    folder.mkdir(parents=True, exist_ok=True)
+    version = importlib.metadata.version("corrector")
+    head = f"corrector {version}, torch {torch.__version__}: corrector train --config config.yaml --output …"
+    write_options(folder / "config.yaml", head, resolved)
+
+
+def _progressed(folder: Path, facts: Mapping[str, Any], module: nn.Module) -> Progressed | None:
+    """How far a run has come; None if it was killed before its first checkpoint."""
+    if not (folder / CHECKPOINT).exists():
+        return None
+    return Progressed(**load_run(folder / CHECKPOINT, facts, module.state_dict())["run"])
+
+
+def _finished(folder: Path) -> None:
+    stopped = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["stopped"]
+    if stopped:
+        raise Refused(f"expected a run to go on with; got one that has ended in {folder}: {stopped}")
+    click.echo(f"The run in {folder} is finished: {folder / NETWORK}")
+
+
+def _first() -> bool:
+    """Whether this is the process that writes; the others were started by it, or beside it."""
+    return not getattr(rank_zero_only, "rank", 0)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's banners and tips, and what it warns of that is meant."""
+    heard = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in heard]
+    for logger in heard:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            for words in _EXPECTED:
+                warnings.filterwarnings("ignore", f".*{words}")
+            yield
+    finally:
+        for logger, level in zip(heard, levels, strict=True):
+            logger.setLevel(level)

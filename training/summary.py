@@ -1,0 +1,103 @@
+"""What a run leaves: its network, a table of before and after, curves."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+from corrector.files import whole_file
+
+from . import plotting
+from .history import read_history
+from .keeping import BEST
+from .module import MEASURES, clean, inputs
+from .weights import load_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .choices import Run
+    from .keeping import Keeper
+
+    Rows = Mapping[str, Mapping[str, float | bool]]
+
+NETWORK, SUMMARY = "network.safetensors", "summary.json"
+
+
+def conclude(
+    run: Run,
+    keeper: Keeper,
+    before: Mapping[str, float | bool],
+    options: Mapping[str, Any],
+    stopped: str | None,
+) -> Rows:
+    """Write the network, the curves and, last, the summary, by which a run is known to have ended.
+
+    Args:
+        run: what was trained.
+        keeper: what watched over it.
+        before: the network's measures on the test part as it came.
+        options: of the run, as YAML holds them.
+        stopped: why it stopped early, or None.
+
+    Returns:
+        The measures on the test part: before, after, of the best network, the identity and a constant map.
+    """
+    folder = keeper.folder
+    run.write(folder / NETWORK)
+    rows = _rows(run, keeper, before)
+    figure = plotting.run_curves(read_history(folder / "metrics.csv"))
+    with whole_file(folder / "curves.png") as draft:
+        figure.savefig(draft)
+    summary = {
+        "stopped": stopped,
+        "steps": keeper.progressed.step,
+        "best_step": keeper.progressed.best_step if keeper.progressed.best else None,
+        "test": {name: _plain(row) for name, row in rows.items()},
+        "options": dict(options),
+    }
+    with whole_file(folder / SUMMARY) as draft:
+        draft.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return rows
+
+
+def show(rows: Rows) -> None:
+    """Print the table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console() if sys.stdout.isatty() else Console(width=120)
+    table = Table(title="Held-out data that had no part in training")
+    table.add_column("network")
+    columns = [name for name in MEASURES if name in rows["before"]]
+    for column in columns:
+        table.add_column(column, justify="right")
+    for name, row in rows.items():
+        table.add_row(name, *(_shown(row, column) for column in columns))
+    console.print(table)
+
+
+def _rows(run: Run, keeper: Keeper, before: Mapping[str, float | bool]) -> Rows:
+    rows = {"before": before, "after": run.measure(run.test)}
+    if keeper.progressed.best is not None:
+        best = load_weights(copy.deepcopy(run.module.net), keeper.folder / BEST)
+        rows[f"best, step {keeper.progressed.best_step}"] = run.measure(run.test, best)
+    mean = inputs(clean(run.validation)).mean(0)
+    rows["identity"] = run.measure(run.test, lambda x: x)
+    rows["constant map"] = run.measure(run.test, lambda x: mean.to(x).expand_as(x))
+    return rows
+
+
+def _shown(row: Mapping[str, float | bool], column: str) -> str:
+    value = row[column]
+    if column == "centred" and row["collapsed"]:
+        return "collapsed"
+    return f"{value:.3g}"
+
+
+def _plain(row: Mapping[str, float | bool]) -> dict[str, float | bool | None]:
+    """A row as JSON holds it, null for what is not finite."""
+    return {name: value if math.isfinite(value) else None for name, value in row.items()}

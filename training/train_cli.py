@@ -1,0 +1,193 @@
+"""`corrector train`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from corrector.cli import given_corrector, require_use, which_corrector
+
+_STATE = ("config", "output", "resume")
+"""Options that say nothing of what is trained."""
+
+
+class _Number(click.FloatRange):
+    """A number from a range; no nan, which lies in every one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"expected a finite number; got {number}", param, ctx)
+        return number
+
+
+_AT_LEAST_0, _ABOVE_0 = _Number(min=0), _Number(min=0, min_open=True)
+_COUNT, _SIZE = click.IntRange(min=0), click.IntRange(min=1)
+
+
+def _read(context: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
+    """Take the options of a file for defaults, which those of the command line override."""
+    if path is not None:
+        context.default_map = _options_of(path, context.command)
+    return path
+
+
+@click.command()
+@click.argument("network", required=False)
+@click.argument("data", required=False)
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="The run's folder: new or empty, or with --resume."
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in --output, with its own options.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    is_eager=True,
+    callback=_read,
+    help="A YAML file with any of these options, as in learning-rate: 1e-3; others given here override it.",
+)
+@click.option("--weights", type=click.Path(path_type=Path), help="A .safetensors file to begin with.")
+@click.option("--network-argument", multiple=True, metavar="NAME=VALUE", help="For NETWORK; may be repeated.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with MNIST's IDX files.")
+@click.option("--shape", help="What each input is reshaped to, as in 1,28,28.")
+@click.option(
+    "--noise",
+    type=_AT_LEAST_0,
+    default=0,
+    show_default=True,
+    help="Standard deviation of noise on the inputs.",
+)
+@click.option("--rule", default="modified", show_default=True, help="As for idempotency_loss.")
+@which_corrector
+@click.option("--reduction", default="half_sum", show_default=True, help="The rule's: half_sum, mean, seed.")
+@click.option(
+    "--weight", type=_AT_LEAST_0, default=1, show_default=True, help="Of the rule; 0 leaves it out."
+)
+@click.option(
+    "--task",
+    default="reconstruction",
+    show_default=True,
+    help="reconstruction, l1, none, or an import path to a function of (output, batch).",
+)
+@click.option("--task-weight", type=_ABOVE_0, default=1, show_default=True, help="Of the task's loss.")
+@click.option("--task-reduction", type=click.Choice(["half_sum", "mean"]), help="[default: half_sum]")
+@click.option("--epochs", type=_SIZE, default=20, show_default=True, help="Times through the data.")
+@click.option("--batch-size", type=_SIZE, default=128, show_default=True, help="Samples a batch and process.")
+@click.option("--accumulate", type=_SIZE, default=1, show_default=True, help="Batches a step.")
+@click.option("--optimizer", type=click.Choice(["adam", "adamw", "sgd"]), default="adam", show_default=True)
+@click.option("--learning-rate", type=_ABOVE_0, default=1e-3, show_default=True)
+@click.option("--weight-decay", type=_AT_LEAST_0, default=0, show_default=True)
+@click.option("--momentum", type=_AT_LEAST_0, help="Of sgd.")
+@click.option("--schedule", type=click.Choice(["constant", "cosine"]), default="constant", show_default=True)
+@click.option(
+    "--warmup", type=_COUNT, default=0, show_default=True, help="Steps from 0 to the learning rate."
+)
+@click.option("--clip", type=_ABOVE_0, help="The greatest gradient norm.")
+@click.option("--accelerator", default="auto", show_default=True, help="As Lightning's Trainer names them.")
+@click.option("--devices", default="1", show_default=True, help="Likewise: 2, auto, or 0,1.")
+@click.option(
+    "--strategy", default="auto", show_default=True, help="auto, ddp, ddp_find_unused_parameters_true."
+)
+@click.option(
+    "--precision", default="32-true", show_default=True, help="As Lightning's: bf16-mixed, 64-true, …"
+)
+@click.option("--compile", "compiled", is_flag=True, help="By torch.compile.")
+@click.option("--workers", type=_COUNT, default=0, show_default=True, help="Processes that load data.")
+@click.option("--seed", type=_COUNT, default=0, show_default=True, help="Of weights, order, noise, dropout.")
+@click.option("--validate-every", type=_SIZE, help="Steps.  [default: an epoch]")
+@click.option("--checkpoint-every", type=_SIZE, default=100, show_default=True, help="Steps.")
+@click.option("--log-every", type=_SIZE, default=10, show_default=True, help="Steps.")
+@click.option(
+    "--patience",
+    type=_COUNT,
+    default=5,
+    show_default=True,
+    help="Stop if the outputs are collapsed at so many validations in turn; 0: never.",
+)
+@click.option(
+    "--logger",
+    default="csv",
+    show_default=True,
+    help="metrics.csv alone; or tensorboard, or an import path to what makes a Lightning logger, besides.",
+)
+@click.pass_context
+def train(context: click.Context, /, **options: Any) -> None:
+    """Train a network, or fine-tune one, to be idempotent at its task.
+
+    NETWORK is an import path, package.module:name, to a torch.nn.Module or to what makes one, with
+    modules of the current folder found; a .safetensors file with the architecture in its header; or one of
+    the sources': N1 to N4, B1 to B4.  DATA is digits or mnist, normal (drawn from N(0, 1)), a .npy file with
+    an input a row, or an import path to a tensor, to a torch Dataset or to what makes one; its items are
+    inputs, tuples that begin with one, or mappings that call it image or x.
+
+    Descends a·task + w·rule by Lightning.  The folder holds config.yaml (every option: the run again by
+    --config), metrics.csv, last.safetensors (the checkpoint), best.safetensors (the best network on held-out
+    data), and in the end network.safetensors, summary.json and curves.png.  A run that was killed
+    goes on by --resume to the same weights.
+
+    Exit status 1: the outputs collapsed, or a loss or a gradient was not finite.
+    """
+    if options["output"] is None:
+        raise click.UsageError("expected --output, the run's folder; got none")
+    config = options["output"] / "config.yaml"
+    if options["resume"]:
+        stored = context.command.make_context("train", [], default_map=_options_of(config, context.command))
+        _require_same(context, stored.params)
+        options = stored.params | {name: options[name] for name in _STATE}
+    for name in ("network", "data"):
+        if options[name] is None:
+            raise click.UsageError(f"expected NETWORK and DATA, here or in --config; got no {name.upper()}")
+    require_use(context, "data-dir", "mnist", used=options["data"] == "mnist")
+    require_use(context, "momentum", "--optimizer sgd", used=options["optimizer"] == "sgd")
+    own = ":" in options["task"] or options["task"] == "none"
+    require_use(context, "task-reduction", "--task reconstruction or l1", used=not own)
+    if options["task"] == "none" and not options["weight"]:
+        raise click.UsageError("expected a task or a rule to train by; got --task none and --weight 0")
+    corrector = given_corrector(options["order"], options["alphas"])
+    from .running import run_training
+
+    run_training(options | {"corrector": corrector}, _resolved(context.command, options))
+
+
+def _options_of(path: Path, command: click.Command) -> dict[str, Any]:
+    from .configuration import read_options
+
+    return read_options(path, {option: name for name, option in _names(command).items()})
+
+
+def _names(command: click.Command) -> dict[str, str]:
+    """Each parameter that says what is trained, with its name on the command line."""
+    return {
+        param.name: param.name if isinstance(param, click.Argument) else param.opts[0].removeprefix("--")
+        for param in command.params
+        if param.name is not None and param.name not in _STATE
+    }
+
+
+def _resolved(command: click.Command, options: dict[str, Any]) -> dict[str, Any]:
+    """Every option that has a value, as YAML holds them."""
+    from .configuration import parsed_arguments
+
+    found: dict[str, Any] = {}
+    for name, option in _names(command).items():
+        value = options[name]
+        if value is None or value == ():
+            continue
+        value = parsed_arguments(value) if isinstance(value, tuple) else value
+        found[option] = str(value) if isinstance(value, Path) else value
+    return found
+
+
+def _require_same(context: click.Context, stored: dict[str, Any]) -> None:
+    """Refuse options beside --resume that are not the run's."""
+    for name, option in _names(context.command).items():
+        given = context.params[name]
+        source = context.get_parameter_source(name)
+        if source is not click.core.ParameterSource.DEFAULT and given != stored[name]:
+            raise click.UsageError(
+                f"expected --resume with the run's own options, {option} {stored[name]}; got {given}: "
+                "another run may begin with --weights"
+            )
