@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from .module import Task
 
+_OF_THE_RULE = ("corrector", "rule", "reduction", "relaxation", "buffers", "chunk")
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 _OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
@@ -85,9 +86,8 @@ def assembled(options: Mapping[str, Any]) -> Run:
         task_reduction=options["task_reduction"] or "half_sum",
         optimizer=lambda weights: _optimizer(options, weights),
         gradients_every=options["log_every"] * options["accumulate"],
-        corrector=options["corrector"],
-        rule=options["rule"],
-        reduction=options["reduction"],
+        masks=options["masks"],
+        **{name: options[name] for name in _OF_THE_RULE},
     )
     header = architecture(options["network"])
     about = {name: str(options[name]) for name in ("network", "data", "rule", "corrector", "weight", "noise")}

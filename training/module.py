@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import lightning.pytorch as pl
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from analysis.collapse import VARIANCE_FLOOR
 from analysis.frameworks import in_mode
 
+from .applications import shared_masks
 from .measures import measure
 from .rules import IdempotencyLoss
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     Task = Callable[[Tensor, Any], Tensor]
 
 TaskReduction = Literal["half_sum", "mean"]
+Masks = Literal["fresh", "shared"]
 MEASURES = ("task", "error", "relative", "centred", "kept", "rank")
 _INPUTS = ("image", "x")
 
@@ -103,7 +106,8 @@ class IdempotentTraining(pl.LightningModule):
         schedule: the factor of the learning rate at an optimizer step, 1 when None.
         gradients_every: how many batches lie between reports of both parts' gradient norms and their
             cosine; each costs two more backward passes.  0: never.
-        **rule: corrector, rule, reduction: as for `idempotency_loss`.
+        masks: of dropout, "fresh" in each pass or "shared" by those of a step (`shared_masks`).
+        **rule: corrector, rule, reduction, relaxation, buffers, chunk: as for `idempotency_loss`.
 
     Logs `task` and `idempotency` (the task by its mean, the rule by the idempotent error), the gradients'
     norms and cosine; in validation what `metrics` names, batch by batch.
@@ -128,6 +132,7 @@ class IdempotentTraining(pl.LightningModule):
         optimizer: Callable[[Iterator[nn.Parameter]], Optimizer] | None = None,
         schedule: Callable[[int], float] | None = None,
         gradients_every: int = 50,
+        masks: Masks = "fresh",
         **rule: Any,
     ) -> None:
         super().__init__()
@@ -136,7 +141,9 @@ class IdempotentTraining(pl.LightningModule):
         if task_reduction not in get_args(TaskReduction):
             names = ", ".join(get_args(TaskReduction))
             raise ValueError(f"`task_reduction` must be one of {names}; got {task_reduction!r}")
-        self.net = net
+        if masks not in get_args(Masks):
+            raise ValueError(f"`masks` must be one of {', '.join(get_args(Masks))}; got {masks!r}")
+        self.net, self.masks = net, masks
         self.criterion = IdempotencyLoss(net, **rule)
         self.task = TASKS[task] if isinstance(task, str) else task
         self.summed = isinstance(task, str) and task_reduction == "half_sum"
@@ -155,15 +162,17 @@ class IdempotentTraining(pl.LightningModule):
         """Return the loss, both parts' values and, where they are due, the gradients' norms and cosine."""
         self.batches += 1
         x = inputs(batch)
-        y = self.net(x)
         values, losses = {}, {}
-        if self.task is not None:
-            values["task"] = self.task(y, clean(batch))
-            scale = y[0].numel() / 2 if self.summed else 1.0
-            losses["task"] = self.task_weight * scale * values["task"]
-        if self.weight:
-            values["idempotency"] = self.criterion(y)
-            losses["idempotency"] = self.weight * values["idempotency"]
+        with shared_masks(self.net) if self.masks == "shared" else nullcontext():
+            y = self.net(x)
+            if self.task is not None:
+                values["task"] = self.task(y, clean(batch))
+                scale = y[0].numel() / 2 if self.summed else 1.0
+                losses["task"] = self.task_weight * scale * values["task"]
+            if self.weight:
+                naive = self.criterion.options.rule == "m1"
+                values["idempotency"] = self.criterion(y, x=x if naive else None)
+                losses["idempotency"] = self.weight * values["idempotency"]
         self._require_finite(values, x)
         found = {name: value.detach() for name, value in values.items()}
         if self.gradients_every and self.batches % self.gradients_every == 0:

@@ -60,9 +60,37 @@ def _read(context: click.Context, _: click.Parameter, path: Path | None) -> Path
     show_default=True,
     help="Standard deviation of noise on the inputs.",
 )
-@click.option("--rule", default="modified", show_default=True, help="As for idempotency_loss.")
+@click.option(
+    "--rule",
+    type=click.Choice(["modified", "ordinary", "target", "inner", "outer", "m1"]),
+    default="modified",
+    show_default=True,
+    help="As for idempotency_loss.",
+)
 @which_corrector
-@click.option("--reduction", default="half_sum", show_default=True, help="The rule's: half_sum, mean, seed.")
+@click.option("--relaxation", type=_ABOVE_0, default=1, show_default=True, help="Of the step to the target.")
+@click.option(
+    "--reduction",
+    type=click.Choice(["half_sum", "mean", "seed"]),
+    default="half_sum",
+    show_default=True,
+    help="The rule's.",
+)
+@click.option(
+    "--buffers",
+    type=click.Choice(["keep", "update", "eval"]),
+    default="keep",
+    show_default=True,
+    help="Of passes beside the task's: running averages stay or move, or the network evaluates.",
+)
+@click.option(
+    "--masks",
+    type=click.Choice(["fresh", "shared"]),
+    default="fresh",
+    show_default=True,
+    help="Of dropout: for each pass, or one for all passes of a step.",
+)
+@click.option("--chunk", type=_SIZE, help="Samples at a time in passes that keep no activations.")
 @click.option(
     "--weight", type=_AT_LEAST_0, default=1, show_default=True, help="Of the rule; 0 leaves it out."
 )
@@ -144,6 +172,10 @@ def train(context: click.Context, /, **options: Any) -> None:
     require_use(context, "momentum", "--optimizer sgd", used=options["optimizer"] == "sgd")
     own = ":" in options["task"] or options["task"] == "none"
     require_use(context, "task-reduction", "--task reconstruction or l1", used=not own)
+    if options["compiled"] and options["masks"] == "shared":
+        raise click.UsageError(
+            "expected --masks fresh with --compile: a graph cannot set generators; got shared"
+        )
     if options["task"] == "none" and not options["weight"]:
         raise click.UsageError("expected a task or a rule to train by; got --task none and --weight 0")
     corrector = given_corrector(options["order"], options["alphas"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import DataLoader
 
-from corrector import MCWEENY
+from corrector import MCWEENY, smoothstep
 from training import IdempotentTraining, SafetensorsIO, idempotency_loss
 from training.module import Noisy
 
@@ -166,3 +166,37 @@ def test_what_a_checkpoint_cannot_hold_is_refused_when_it_is_written(tmp_path):
 def test_unknown_names_are_refused(net, arguments, words):
     with pytest.raises(ValueError, match=words):
         IdempotentTraining(net, **arguments)
+
+
+def test_every_option_of_the_rule_reaches_it(net, x, tmp_path):
+    options = {"corrector": smoothstep(2), "relaxation": 0.5, "reduction": "mean", "chunk": 5}
+    wanted = gradients(net, idempotency_loss(net, net(x), **options))
+    module = Recorded(net, None, gradients_every=0, **options)
+    fit(module, [x], tmp_path, max_epochs=1)
+    for found, expected in zip(module.gradients, wanted, strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+def test_the_naive_rule_is_given_the_inputs(x, tmp_path):
+    net = nn.Linear(6, 6, bias=False).double()
+    wanted = gradients(net, idempotency_loss(net, net(x)))
+    module = Recorded(net, None, rule="m1", gradients_every=0)
+    fit(module, [x], tmp_path, max_epochs=1)
+    torch.testing.assert_close(module.gradients[0], wanted[0])
+
+
+@pytest.mark.parametrize("masks", ["fresh", "shared"])
+def test_masks_are_shared_by_the_passes_of_a_step_if_asked_to(x, tmp_path, masks):
+    drawn = []
+    net = nn.Sequential(nn.Linear(6, 6), nn.Dropout()).double()
+    net[1].register_forward_hook(lambda _, inputs, output: drawn.append(output == 0))
+    module = Recorded(net, None, masks=masks, gradients_every=0)
+    fit(module, [x, x], tmp_path, max_epochs=1, limit_val_batches=0)
+    passes = drawn[:3], drawn[3:6]
+    assert all(torch.equal(a[0], b) == (masks == "shared") for a in passes for b in a[1:])
+    assert not torch.equal(drawn[0], drawn[3])
+
+
+def test_masks_are_fresh_or_shared(net):
+    with pytest.raises(ValueError, match="`masks` must be one of fresh, shared; got 'same'"):
+        IdempotentTraining(net, masks="same")

@@ -400,8 +400,11 @@ def broken(folder):
         (["own:Fixed", "digits", "--output", "run"], "expected a network with weights to train; got Fixed"),
         (["own:Sharp", "digits", "--output", "run"], "finite weights in own:Sharp; got others in 0.bias"),
         (["N1", "digits", "--output", "run"], "expected inputs that the network takes; got shape (64,)"),
-        (["own:Net", "digits", "--rule", "x", "--output", "run"], "`rule` must be one of"),
-        (["own:Net", "digits", "--reduction", "x", "--output", "run"], "`reduction` must be one of"),
+        (["own:Net", "digits", "--rule", "x", "--output", "run"], "'x' is not one of 'modified', 'ordinary'"),
+        (
+            ["own:Net", "digits", "--reduction", "x", "--output", "run"],
+            "'x' is not one of 'half_sum', 'mean'",
+        ),
         (["own:Net", "digits", "--alphas", "0,x", "--output", "run"], "x"),
         (
             ["own:Net", "digits", "--order", "1", "--alphas", "1", "--output", "run"],
