@@ -6,7 +6,9 @@ counted them would average over the batches f(x), f(y), f(f(y)), …, which is w
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -57,20 +59,20 @@ class Adapted(nn.Module):
             returned = self.net(x)
         else:
             returned = self.net(**({self.input: x} if isinstance(self.input, str) else self.input(x)))
-        if callable(self.output):
-            part: Any = self.output(returned)
-        elif isinstance(self.output, str) and hasattr(returned, self.output):
-            part = getattr(returned, self.output)
-        else:
-            try:
-                part = returned[self.output]
-            except (KeyError, IndexError, TypeError):
-                raise TypeError(
-                    f"expected `net` to return something with a part {self.output!r}; got {_kind(returned)}"
-                ) from None
+        part = self.output(returned) if callable(self.output) else self._part(returned)
         if not isinstance(part, Tensor):
             raise TypeError(f"expected a tensor at {self.output!r} of what `net` returns; got {_kind(part)}")
         return part
+
+    def _part(self, returned: Any) -> Any:
+        key: Any = self.output
+        named = isinstance(key, str) and not isinstance(returned, Mapping | Tensor)
+        try:
+            return getattr(returned, key) if named else returned[key]
+        except (AttributeError, KeyError, IndexError, TypeError):
+            raise TypeError(
+                f"expected `net` to return something with a part {self.output!r}; got {_kind(returned)}"
+            ) from None
 
 
 @contextmanager
@@ -135,22 +137,42 @@ def unwrapped(net: Any) -> Any:
     return net.module if isinstance(net, DistributedDataParallel) else net
 
 
-def apply(net: Callable[[Tensor], Tensor], y: Tensor, buffers: Buffers) -> Tensor:
-    """f(y), as a pass beside the caller's own; of the shape of y.
+def quiet(net: Callable[[Tensor], Tensor], buffers: Buffers) -> Callable[[Tensor], Tensor]:
+    """Return f for the passes beside the caller's own, which leave the buffers of a module as `buffers` says.
+
+    They share one copy of the buffers, made here.
+    """
+    inner = unwrapped(net)
+    if not isinstance(inner, nn.Module) or buffers == "update":
+        return partial(application, inner)
+    spare = _copies(inner)
+
+    def f(y: Tensor) -> Tensor:
+        # What is compiled may be in a function transform, which refuses to change what it did not make.
+        held = _copies(inner) if torch.compiler.is_compiling() else spare
+        with in_mode(inner, "eval") if buffers == "eval" else nullcontext():
+            image: Tensor = functional_call(inner, held, (y,)) if held else inner(y)
+        return image
+
+    return partial(application, f)
+
+
+def application(f: Callable[[Tensor], Tensor], y: Tensor) -> Tensor:
+    """f(y), of the shape of y, which stays as it is.
 
     Raises:
         TypeError: f(y) is no tensor.
-        ValueError: f(y) has another shape.
+        ValueError: f(y) has another shape, or f has changed y in place.
     """
-    inner = unwrapped(net)
-    if not isinstance(inner, nn.Module) or buffers == "update" or not _in_training(inner):
-        image = inner(y)
-    elif buffers == "eval":
-        with in_mode(inner, "eval"):
-            image = inner(y)
-    else:
-        spare = {name: buffer.clone() for name, buffer in inner.named_buffers()}
-        image = functional_call(inner, spare, (y,)) if spare else inner(y)
+    compiling = torch.compiler.is_compiling()
+    tracked = not compiling and not y.is_inference()
+    version = y._version if tracked else 0  # noqa: SLF001 - as autograd itself looks for changes in place
+    image = f(y.clone() if compiling else y)  # a copy that a compiler leaves out if it is not needed
+    if tracked and y._version != version:  # noqa: SLF001
+        raise ValueError(
+            "`net` must leave its input as it is; got one that changes it in place (as a first ReLU with "
+            "inplace=True does): take inplace=False, or lambda x: net(x.clone())"
+        )
     if not isinstance(image, Tensor):
         raise TypeError(
             f"`net` must return a tensor; got {_kind(image)}: `Adapted` picks one out of what it returns"
@@ -163,8 +185,8 @@ def apply(net: Callable[[Tensor], Tensor], y: Tensor, buffers: Buffers) -> Tenso
     return image
 
 
-def _in_training(net: nn.Module) -> bool:
-    return any(part.training for part in net.modules())
+def _copies(net: nn.Module) -> dict[str, Tensor]:
+    return {name: buffer.clone() for name, buffer in net.named_buffers()}
 
 
 def _states(devices: list[torch.device]) -> list[Tensor]:

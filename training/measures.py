@@ -15,6 +15,9 @@ from torch import Tensor
 from analysis.collapse import VARIANCE_FLOOR, effective_rank
 from analysis.frameworks import in_mode
 
+from .applications import application
+from .pulls import wide
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -77,14 +80,9 @@ def measure(
     net: Callable[[Tensor], Tensor], x: Float[Tensor, "batch *sample"]
 ) -> dict[str, Float[Tensor, ""]]:
     """Return error, relative, centred, kept and rank as scalars; fit for `torch.vmap`."""
-    y = net(x)
-    if not isinstance(y, Tensor):
-        raise TypeError(f"`net` must return a tensor; got {type(y).__name__}")
-    if y.shape != x.shape:
-        raise ValueError(
-            f"`net` must keep the shape of its input: expected {tuple(x.shape)}; got {tuple(y.shape)}"
-        )
-    x, y, z = _wide(x), _wide(y), _wide(net(y))
+    y = application(net, x)
+    z = application(net, y)
+    x, y, z = wide(x), wide(y), wide(z)
     squares = (z - y).square().sum()
     centred = (y - y.mean(0)).flatten(1)
     spread = centred.square().sum()
@@ -95,10 +93,6 @@ def measure(
         "kept": spread / (x - x.mean(0)).square().sum(),
         "rank": effective_rank(centred[:_ROWS] if centred.shape[1] > _ROWS else centred),
     }
-
-
-def _wide(x: Tensor) -> Tensor:
-    return x if x.dtype == torch.float64 else x.float()
 
 
 def _at_unit_vectors(net: Callable[[Tensor], Tensor], x: Tensor, chunk: int = 1024) -> Tensor:

@@ -26,7 +26,8 @@ weight is computed: a retraction.  The weight stays what it was, the gradient is
 the next optimiser step starts from a projector.  That projector is kept, as `base`: a step from it that is
 so long that A has no projector of this rank, or one of more than twice the norm, is halved until it has.
 An optimiser's moments are left alone; what they hold across the manifold is taken back by the next
-replacement.  Every process of a data-parallel run does the same to the same A.
+replacement.  Every process of `DistributedDataParallel` does the same to the same A.  Not so where the
+weights are divided (FSDP): there A is a copy for the time of a pass, and the replacement is lost.
 
 In evaluation mode the same step is shortened alike, but nothing is replaced: there the weight is a pure
 function of A and base.  So it is of tensors given by `torch.func.functional_call`, which are no parameters.

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 from torch.nn.functional import linear
+from torch.nn.parallel import DistributedDataParallel
 
-from .applications import Buffers, apply, unwrapped
+from .applications import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,62 +19,63 @@ if TYPE_CHECKING:
 
 
 def pull_to_target(
-    net: Callable[[Tensor], Tensor], y: Tensor, corrector: Corrector, buffers: Buffers, chunk: int | None
+    f: Callable[[Tensor], Tensor], y: Tensor, corrector: Corrector, chunk: int | None
 ) -> tuple[Tensor, Tensor]:
     """(‖f(y) − y‖², y − t(y)), without a graph and each power of f computed once."""
-    if chunk is not None and buffers != "eval" and _couples_samples(unwrapped(net)):
-        raise ValueError(
-            "`chunk` needs a network whose outputs depend on their own inputs alone; got batch normalisation "
-            'in training mode: leave `chunk` out, or take buffers="eval"'
-        )
     with torch.no_grad():
         if chunk is None or chunk >= len(y):
-            return _pull(net, y, corrector, buffers)
-        parts = [
-            _pull(net, part, corrector, buffers)
-            for part in torch.tensor_split(y, tuple(range(chunk, len(y), chunk)))
-        ]
+            return _pull(f, y, corrector)
+        parts = [_pull(f, part, corrector) for part in y.tensor_split(tuple(range(chunk, len(y), chunk)))]
         return torch.stack([square for square, _ in parts]).sum(), torch.cat([pull for _, pull in parts])
 
 
-def _pull(
-    net: Callable[[Tensor], Tensor], y: Tensor, corrector: Corrector, buffers: Buffers
-) -> tuple[Tensor, Tensor]:
+def _pull(f: Callable[[Tensor], Tensor], y: Tensor, corrector: Corrector) -> tuple[Tensor, Tensor]:
     first, *others = (float(alpha) for alpha in corrector.alphas)
-    fixed, power = wide(y), apply(net, y, buffers)
+    fixed, power = wide(y), f(y)
     difference = wide(power) - fixed
     square = difference.mul_(difference).sum()
     pull = fixed * (1 - first)
     for i, alpha in enumerate(others):
         if i:
-            power = apply(net, power, buffers)
+            power = f(power)
         if alpha:
             pull.sub_(wide(power), alpha=alpha)
     return square, pull
 
 
-def pull_through_input(net: Callable[[Tensor], Tensor], y: Tensor, buffers: Buffers) -> tuple[Tensor, Tensor]:
+def pull_through_input(f: Callable[[Tensor], Tensor], y: Tensor) -> tuple[Tensor, Tensor]:
     """(‖f(y) − y‖², the gradient of half of it in y), the parameters of f being held."""
 
     def residual(at: Tensor) -> Tensor:
-        return wide(apply(net, at, buffers)) - wide(at)
+        return wide(f(at)) - wide(at)
 
-    if isinstance(net, nn.Module) and not torch.compiler.is_compiling():
-        # Compiled and checkpointed networks cannot be in a function transform …
-        with torch.enable_grad():
-            at = y.detach().requires_grad_()
-            value = residual(at)
-            (pull,) = torch.autograd.grad(value, at, value.detach())
-        return value.detach().square().sum(), pull
-    with torch.no_grad():  # … and functions may be called in one, where `grad` cannot be.
-        value, product = torch.func.vjp(residual, y)[:2]
-        (pull,) = product(value)
-        return value.square().sum(), pull
+    at = None if torch.compiler.is_compiling() else _leaf(y)
+    if at is None:
+        with torch.no_grad():  # no graph to the parameters; `vjp` makes the one to y all the same
+            value, product = torch.func.vjp(residual, y)[:2]
+            (pull,) = product(value)
+            return value.square().sum(), pull
+    value = residual(at)  # compiled and checkpointed networks cannot be in a function transform
+    (pull,) = torch.autograd.grad(value, at, value.detach())
+    return value.detach().square().sum(), pull
+
+
+def _leaf(y: Tensor) -> Tensor | None:
+    """A copy of y to take a gradient in; None within a function transform, which refuses that."""
+    try:
+        return y.clone().requires_grad_()
+    except RuntimeError:
+        return None
 
 
 def naive_image(net: Callable[[Tensor], Tensor], x: Tensor, shape: torch.Size) -> Tensor:
     """xWᵀ with the only weight matrix of the network, its bias and activation left out."""
     inner = unwrapped(net)
+    if isinstance(net, DistributedDataParallel | FSDPModule):
+        raise TypeError(
+            "rule 'm1' is for a network of one's own process: its wrapper would wait for gradients that the "
+            f"rule has none of; got {type(net).__name__}"
+        )
     parts = list(inner.modules()) if isinstance(inner, nn.Module) else []
     layers = [part for part in parts if isinstance(part, nn.Linear)]
     weights = sum(p.ndim > 1 for part in parts for p in part.parameters(recurse=False))
@@ -86,11 +89,16 @@ def naive_image(net: Callable[[Tensor], Tensor], x: Tensor, shape: torch.Size) -
     return linear(x, layers[0].weight)
 
 
-def _couples_samples(net: object) -> bool:
-    return isinstance(net, nn.Module) and any(
-        isinstance(part, nn.modules.batchnorm._BatchNorm) and part.training  # noqa: SLF001 - their base class
-        for part in net.modules()
-    )
+def require_separate_samples(net: Callable[[Tensor], Tensor], *, evaluates: bool) -> None:
+    """Refuse to divide a batch that batch normalisation normalises as a whole."""
+    inner = unwrapped(net)
+    for part in inner.modules() if isinstance(inner, nn.Module) else ():
+        normalises = isinstance(part, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001 - their base class
+        if normalises and (part.running_mean is None or (part.training and not evaluates)):
+            raise ValueError(
+                "`chunk` needs a network whose outputs depend on their own inputs alone; got batch "
+                'normalisation by the batch\'s own statistics: leave `chunk` out, or take buffers="eval"'
+            )
 
 
 def wide(x: Tensor) -> Tensor:

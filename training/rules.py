@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from analysis.arguments import whole_number
 from corrector import MCWEENY, Corrector
 
-from .applications import Buffers, apply
-from .pulls import naive_image, pull_through_input, pull_to_target, wide
-from .surrogate import refuse_comparisons, surrogate
+from .applications import Buffers, quiet
+from .pulls import naive_image, pull_through_input, pull_to_target, require_separate_samples, wide
+from .surrogate import NO_POTENTIAL, refuse_comparisons, surrogate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,27 +80,29 @@ def idempotency_loss(
         buffers: what the passes beside the caller's do in training mode.  "keep": they normalise with the
             statistics of their own batch and move no running average.  "update": they move them, so
             that a step counts up to d batches, as in the notes' code.  "eval": they run in evaluation mode,
-            with the running averages and without dropout.
-        samples: the B to divide by, where it is not this batch's: the mean number over the processes
-            (`samples_per_process`), or over the steps that are accumulated, if they differ.
+            with the running averages and without dropout; of modified, target and m1 only.
+        samples: the B to divide by, value and gradient, where it is not this batch's: the mean number over
+            the processes (`samples_per_process`), or over the parts that are accumulated, if they differ.
         chunk: rows that a pass without activations takes at a time; None: all.  It bounds the memory of
-            these passes, and changes nothing where each output depends on its own input alone.
+            these passes, and changes nothing where each output depends on its own input alone.  Processes
+            that share a sharded network must have equally many chunks.
         x: what y is f of, shape (B, n); m1 needs it, and only m1.
 
     Returns:
         A scalar in float32 at least.
 
     Raises:
-        ValueError: f(y) has another shape than y, y is empty, a name is unknown, or an argument does
-            nothing under this rule.
+        ValueError: f(y) has another shape than y, f changes its input in place, y is empty, a name is
+            unknown, or an argument does nothing under this rule.
         TypeError: y is not floating point, or net returns something other than a tensor (see `Adapted`),
             or m1 is asked of a network that is not one square weight matrix.
         RuntimeError: a line search or `gradcheck` asks for the loss, or a second derivative is taken, of
             what is no gradient.
 
-    Cost: max(d − 1, 1) forward passes for a corrector of degree d (one for the rules without), none
-    of which keeps activations (but that of "ordinary" and "outer"), and one backward pass through the
-    graph of y ("outer": of f(y), "m1": of one product, "inner": one more, to y).
+    Cost: max(d − 1, 1) forward passes for a corrector of degree d (one for the rules without, and where no
+    gradients are recorded), none of which keeps activations (but that of "ordinary" and "outer"), and one
+    backward pass through the graph of y ("outer": of f(y), "m1": of one product, "inner": one more, to y).
+    A copy of the buffers, unless they are updated.
 
     Buffers can be seen only in a module: behind a function that calls it, its passes move them.  Each pass
     draws its own dropout masks, unless within `shared_masks`.
@@ -115,24 +119,26 @@ def idempotency_loss(
     """
     options = _Options(corrector, rule, reduction, relaxation, buffers, chunk)
     _check_inputs(y, options, samples, x)
-    if rule != "ordinary" or reduction == "half_sum":
-        refuse_comparisons(f"rule {rule!r}, reduction {reduction!r}")
+    f = quiet(net, buffers)
     batch = len(y) if samples is None else samples
     entries = batch * y[0].numel()
+    if not torch.is_grad_enabled():
+        return (wide(f(y)) - wide(y)).square().sum() / entries
     scale = _scale(options, batch, entries)
+    _refuse_uses(net, options)
     if rule in _PULLED:
         carrier = y if x is None else naive_image(net, x, y.shape)
         polynomial = _NEXT_APPLICATION if rule == "target" else corrector
-        square, pull = pull_to_target(net, y.detach(), polynomial, buffers, chunk)
+        square, pull = pull_to_target(f, y.detach(), polynomial, chunk)
         return surrogate(carrier, pull, scale * relaxation, square / entries)
     if rule == "inner":
-        square, pull = pull_through_input(net, y.detach(), buffers)
+        square, pull = pull_through_input(f, y.detach())
         return surrogate(y, pull, scale, square / entries)
     start = y if rule == "ordinary" else y.detach()
-    square = (wide(apply(net, start, buffers)) - wide(start)).square().sum()
+    square = (wide(f(start)) - wide(start)).square().sum()
     error, lead = square.detach() / entries, scale / 2 * square
     if rule == "ordinary":
-        return error + (lead - lead.detach())
+        return error + (lead - lead.detach()).nan_to_num()  # inf − inf, where it diverged
     return surrogate(lead, torch.ones_like(lead), 1.0, error)
 
 
@@ -203,13 +209,16 @@ class _Options:
                 raise ValueError(f"`{name}` must be one of {allowed}; got {getattr(self, name)!r}")
         if not isinstance(self.corrector, Corrector):
             raise TypeError(f"`corrector` must be a Corrector; got {type(self.corrector).__name__}")
-        if not math.isfinite(self.relaxation):
+        if isinstance(self.relaxation, bool) or not isinstance(self.relaxation, int | float):
+            raise TypeError(f"`relaxation` must be a number; got {type(self.relaxation).__name__}")
+        if not abs(self.relaxation) < math.inf:  # a form that torch.compile follows
             raise ValueError(f"`relaxation` must be finite; got {self.relaxation}")
-        if self.rule not in _PULLED and (self.relaxation != 1 or self.chunk is not None):
-            which = "relaxation" if self.relaxation != 1 else "chunk"
+        if self.chunk is not None:
+            whole_number(self.chunk, "chunk", 1)
+        given = {"relaxation": self.relaxation != 1, "chunk": self.chunk is not None}
+        given["buffers='eval'"] = self.buffers == "eval"  # a graph may be computed again, in another mode
+        for which in (name for name, there in given.items() if there and self.rule not in _PULLED):
             raise ValueError(f"`{which}` is for the rules {', '.join(_PULLED)}; got it with {self.rule!r}")
-        if self.chunk is not None and self.chunk < 1:
-            raise ValueError(f"`chunk` must be at least 1; got {self.chunk}")
 
 
 def _scale(options: _Options, batch: float | Tensor, entries: float | Tensor) -> float | Tensor:
@@ -228,5 +237,25 @@ def _check_inputs(y: Tensor, options: _Options, samples: object, x: object) -> N
     if (x is None) == (options.rule == "m1"):
         got = "none" if x is None else f"it with {options.rule!r}"
         raise ValueError(f"`x` must be given with rule 'm1', and with no other; got {got}")
-    if isinstance(samples, int | float) and not samples > 0:
-        raise ValueError(f"`samples` must be positive; got {samples}")
+    if isinstance(samples, Tensor):
+        if samples.ndim:
+            raise ValueError(f"`samples` must be one number; got a tensor of shape {tuple(samples.shape)}")
+    elif samples is not None and not (isinstance(samples, int | float) and samples > 0):
+        raise ValueError(f"`samples` must be a positive number; got {samples!r}")
+
+
+def _refuse_uses(net: Callable[[Tensor], Tensor], options: _Options) -> None:
+    """Refuse what would go wrong without a word."""
+    rule, reduction = options.rule, options.reduction
+    if rule != "ordinary":
+        refuse_comparisons(f"rule {rule!r}", NO_POTENTIAL)
+    elif reduction == "half_sum":
+        why = "its gradient is D/2 times that of its value; reduction='mean' has that of its value"
+        refuse_comparisons(f"rule {rule!r}, reduction {reduction!r}", why)
+    if options.chunk is not None:
+        require_separate_samples(net, evaluates=options.buffers == "eval")
+    if rule == "outer" and isinstance(net, DistributedDataParallel) and net.static_graph:
+        raise ValueError(
+            "rule 'outer' has no gradient in y, for which DistributedDataParallel waits with a static graph; "
+            "expected static_graph=False"
+        )

@@ -11,7 +11,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from types import FrameType
 
-_NO_POTENTIAL = "the gradient of this rule is not that of its value, nor of any function"
+NO_POTENTIAL = "the gradient of this rule is not that of its value, nor of any function"
 _COMPARING = {
     "torch.optim.lbfgs": "L-BFGS, which compares values along its steps",
     "torch.autograd.gradcheck": "gradcheck, which compares gradients with differences of values",
@@ -32,7 +32,7 @@ def surrogate(carrier: Tensor, direction: Tensor, scale: float | Tensor, value: 
     return stands
 
 
-def refuse_comparisons(rule: str) -> None:
+def refuse_comparisons(rule: str, why: str = NO_POTENTIAL) -> None:
     """Refuse callers that take the loss for a function of which its gradient is the derivative.
 
     Torch tells what it calls nothing of who calls; the stack does.
@@ -40,13 +40,13 @@ def refuse_comparisons(rule: str) -> None:
     Raises:
         RuntimeError: a line search or `gradcheck` is among the callers.
     """
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or not torch.is_grad_enabled():
         return
     frame: FrameType | None = sys._getframe()  # noqa: SLF001 - inspect.stack() reads source files
     while frame is not None:
         caller = _COMPARING.get(frame.f_globals.get("__name__", ""))
         if caller is not None:
-            raise RuntimeError(f"expected first derivatives only; got {caller}, with {rule}: {_NO_POTENTIAL}")
+            raise RuntimeError(f"expected first derivatives only; got {caller}, with {rule}: {why}")
         frame = frame.f_back
 
 
@@ -88,4 +88,4 @@ class _Once(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[None, None]:
         del context, gradient
-        raise RuntimeError(f"expected first derivatives only; got a second one: {_NO_POTENTIAL}")
+        raise RuntimeError(f"expected first derivatives only; got a second one: {NO_POTENTIAL}")

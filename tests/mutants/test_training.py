@@ -50,7 +50,12 @@ MUTANTS = [
         "batch = len(y)",
         RULES + "::test_the_number_of_samples_may_be_anothers",
     ),
-    ("training/rules.py", 'or reduction == "half_sum":', "and False:", RULES + "::test_gradcheck_is_refused"),
+    (
+        "training/rules.py",
+        'elif reduction == "half_sum":',
+        "elif False:",
+        RULES + "::test_gradcheck_is_refused",
+    ),
     (
         "training/pulls.py",
         "pull.sub_(wide(power)",
@@ -71,8 +76,8 @@ MUTANTS = [
     ),
     (
         "training/pulls.py",
-        "power = apply(net, power, buffers)",
-        "power = apply(net, y, buffers)",
+        "power = f(power)",
+        "power = f(y)",
         RULES + "::test_the_gradient_in_y_is_the_target_less_y",
     ),
     (
@@ -83,8 +88,8 @@ MUTANTS = [
     ),
     (
         "training/pulls.py",
-        "wide(apply(net, at, buffers)) - wide(at)",
-        "wide(apply(net, at, buffers)) - wide(at).detach()",
+        "wide(f(at)) - wide(at)",
+        "wide(f(at)) - wide(at).detach()",
         RULES + "::test_inner_and_outer_make_the_ordinary_rule",
     ),
     (
@@ -101,6 +106,30 @@ MUTANTS = [
     ),
     (
         "training/surrogate.py",
+        "context.scale) * direction)",
+        "context.scale) * direction * (1 + 5e-8))",
+        SETTINGS + "::test_accumulated_gradients",
+    ),
+    (
+        "training/applications.py",
+        "if tracked and y._version != version:",
+        "if False:",
+        RULES + "::test_mistakes_are_named",
+    ),
+    (
+        "training/pulls.py",
+        "part.running_mean is None or",
+        "",
+        RULES + "::test_mistakes_are_named",
+    ),
+    (
+        "training/rules.py",
+        "    if not torch.is_grad_enabled():",
+        "    if False:",
+        RULES + "::test_values_alone_take_one_pass",
+    ),
+    (
+        "training/surrogate.py",
         "return _Once.apply(step, carrier), None",
         "return step, None",
         RULES + "::test_second_derivatives_are_refused_where_there_is_no_potential",
@@ -114,20 +143,20 @@ MUTANTS = [
     ("training/surrogate.py", "frame = frame.f_back", "break", RULES + "::test_line_searches_are_refused"),
     (
         "training/applications.py",
-        "functional_call(inner, spare, (y,)) if spare",
-        "inner(y) if spare",
+        "functional_call(inner, held, (y,)) if held",
+        "inner(y) if held",
         STATE + "::test_only_the_callers_pass_moves_running_statistics",
     ),
     (
         "training/applications.py",
-        'with in_mode(inner, "eval"):',
-        'with in_mode(inner, "train"):',
+        'with in_mode(inner, "eval") if',
+        'with in_mode(inner, "train") if',
         STATE + "::test_passes_in_evaluation_mode_use_the_running_statistics",
     ),
     (
         "training/applications.py",
-        'buffers == "update" or',
-        "",
+        ' or buffers == "update":',
+        ":",
         STATE + "::test_passes_may_move_them_as_the_notes_code_does",
     ),
     (
@@ -169,7 +198,7 @@ MUTANTS = [
     ),
     (
         "training/weights.py",
-        "if len(widths) < 2 or not all(0 < width <= _WIDEST for width in widths):",
+        "if len(widths) < 2 or not all(isinstance(width, int) and 0 < width <= _WIDEST for width in widths):",
         "if False:",
         "tests/training/test_audit_command.py",
     ),

@@ -102,6 +102,23 @@ def traces(wrapper, order):
     return {"buffers": kept, "masks": torch.equal(first, second), "passes": len(passes)}
 
 
+def refused():
+    """What the rules say that a wrapper cannot do."""
+    x = batches()[0]
+    static = DistributedDataParallel(plain(), static_graph=True)
+    asked = {"outer": lambda: idempotency_loss(static, static(x), rule="outer")}
+    for name, wrap in WRAPPERS.items():
+        net = wrap(nn.Sequential(nn.Linear(6, 6, bias=False).double()))
+        asked[name] = lambda net=net: idempotency_loss(net, x, rule="m1", x=x)
+    said = {}
+    for name, ask in asked.items():
+        try:
+            ask()
+        except (TypeError, ValueError) as error:
+            said[name] = str(error)
+    return said
+
+
 def main(path):
     dist.init_process_group("gloo")
     found = {
@@ -112,6 +129,7 @@ def main(path):
         }
         for wrapper in WRAPPERS
     }
+    found["refused"] = refused()
     if dist.get_rank() == 0:
         Path(path).write_text(json.dumps(found))
     dist.barrier()

@@ -106,7 +106,7 @@ def test_pictures():
         (nn.Identity(), x[0], "at least two inputs"),
         (nn.Identity(), x[:0], "at least two inputs"),
         (nn.Identity(), torch.tensor([[math.nan], [1.0]]), "finite"),
-        (lambda v: v[:, :3], x, r"expected \(400, 6\); got \(400, 3\)"),
+        (lambda v: v[:, :3], x, r"expected f\(y\) of shape \(400, 6\); got \(400, 3\)"),
     ],
 )
 def test_mistakes_are_named(net, inputs, words):

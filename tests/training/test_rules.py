@@ -389,17 +389,49 @@ def test_in_an_existing_loop_it_makes_a_linear_map_idempotent():
         (
             lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), chunk=0),
             ValueError,
-            "`chunk` must be at least 1; got 0",
+            "`chunk` must be a whole number from 1 on; got 0",
         ),
         (
             lambda: idempotency_loss(nn.BatchNorm1d(4), torch.ones(2, 4), chunk=1),
             ValueError,
-            "got batch normalisation in training mode",
+            "got batch normalisation by the batch's own statistics",
+        ),
+        (
+            lambda: idempotency_loss(
+                nn.BatchNorm1d(4, track_running_stats=False).eval(), torch.ones(2, 4), chunk=1, buffers="eval"
+            ),
+            ValueError,
+            "got batch normalisation by the batch's own statistics",
+        ),
+        (
+            lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), rule="inner", buffers="eval"),
+            ValueError,
+            "`buffers='eval'` is for the rules modified, target, m1; got it with 'inner'",
+        ),
+        (
+            lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), relaxation=torch.ones(())),
+            TypeError,
+            "`relaxation` must be a number; got Tensor",
+        ),
+        (
+            lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), chunk=2.5),
+            TypeError,
+            "`chunk` must be a whole number from 1 on; got",
+        ),
+        (
+            lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), samples=torch.ones(2)),
+            ValueError,
+            r"`samples` must be one number; got a tensor of shape \(2,\)",
+        ),
+        (
+            lambda: idempotency_loss(nn.ReLU(inplace=True), torch.ones(2, 4)),
+            ValueError,
+            "must leave its input as it is; got one that changes it in place",
         ),
         (
             lambda: idempotency_loss(nn.Identity(), torch.ones(2, 4), samples=0),
             ValueError,
-            "`samples` must be positive; got 0",
+            "`samples` must be a positive number; got 0",
         ),
         (
             lambda: idempotency_loss(nn.Linear(4, 4), torch.ones(2, 4), rule="m1"),
@@ -498,6 +530,43 @@ def test_line_searches_are_refused(rule):
         with pytest.raises(RuntimeError, match=f"got L-BFGS, which compares values .* with rule '{rule}'"):
             optimizer.step(closure)
     torch.optim.Adam(net.parameters()).step(closure)  # calls it but once
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("without", [torch.no_grad, torch.inference_mode])
+def test_values_alone_take_one_pass(rule, without):
+    net, x = small(), torch.randn(20, 6, **DOUBLE)
+    passes = []
+    with without():
+        y = net(x)
+        expected = (net(y) - y).square().mean()
+        net.register_forward_hook(lambda *_: passes.append(1))
+        torch.testing.assert_close(idempotency_loss(net, y, smoothstep(3), rule), expected)
+    assert len(passes) == 1
+
+
+def test_a_line_search_for_something_else_may_look_at_the_value():
+    net, x = small(), torch.randn(20, 6, **DOUBLE)
+    optimizer = torch.optim.LBFGS(net.parameters())
+    seen = []
+
+    def closure():
+        optimizer.zero_grad()
+        y = net(x)
+        with torch.no_grad():
+            seen.append(idempotency_loss(net, y))
+        loss = (y - x).square().mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert len(seen) > 1
+
+
+def test_values_that_overflow_are_infinite():
+    for rule in RULES:
+        loss = idempotency_loss(lambda v: v * 2, torch.full((2, 3), 1e20, requires_grad=True), rule=rule)
+        assert loss.isinf(), rule
 
 
 def test_family_members_may_have_fractions():

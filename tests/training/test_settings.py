@@ -7,6 +7,7 @@ change the network rather than the setting, have more in `test_state`.
 
 import copy
 import json
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -25,7 +26,6 @@ from training import idempotency_loss
 from training.networks import perceptron
 
 ORDERS = [1, 2]
-EXACT = {"rtol": 0, "atol": 1e-14}
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
@@ -40,9 +40,10 @@ def gradients(net, loss):
     return torch.autograd.grad(loss, list(net.parameters()))
 
 
-def assert_same(found, expected, **tolerance):
+def assert_same(found, expected):
+    """Equal but for the order of sums."""
     for a, b in zip(found, expected, strict=True):
-        torch.testing.assert_close(a, b, **tolerance)
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-14)
 
 
 def double(values):
@@ -79,7 +80,7 @@ def test_two_processes(together, wrapper, order, rule, cut):
 def test_two_processes_that_accumulate(together, wrapper, order):
     expected = by_hand(plain(), order, batches()[0])
     found = map(double, together[wrapper]["accumulated"][str(order)])
-    assert_same(found, (g.flatten() for g in expected), **EXACT)
+    assert_same(found, (g.flatten() for g in expected))
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -102,6 +103,18 @@ def rounding(net, order, x, unit):
 def distance(found, expected):
     found, expected = (torch.cat([g.detach().flatten() for g in each]) for each in (found, expected))
     return ((found - expected).norm() / expected.norm()).item()
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("outer", "waits with a static graph; expected static_graph=False"),
+        ("DDP", "'m1' is for a network of one's own process"),
+        ("FSDP2", "'m1' is for a network of one's own process"),
+    ],
+)
+def test_what_wrappers_cannot_do_is_refused(together, what, words):
+    assert words in together["refused"][what]
 
 
 HALVES = [(torch.bfloat16, 2**-9), (torch.float16, 2**-12)]
@@ -174,6 +187,39 @@ def test_compiled_without_a_break(order, rule, whole):
     torch.testing.assert_close(found, expected)
     assert_same(gradients(net, found), gradients(twin, expected))
     assert_same(net.buffers(), twin.buffers())
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="takes a C++ compiler")
+@pytest.mark.filterwarnings("ignore")  # what torch's compiler says of itself, which changes with its version
+def test_compiled_to_code():
+    net, x = plain(), batches()[0]
+    torch.compiler.reset()
+    loss = torch.compile(lambda x: idempotency_loss(net, net(x)), fullgraph=True)
+    assert_same(gradients(net, loss(x)), by_hand(net, 1, x))
+
+
+@pytest.mark.filterwarnings("ignore:<class 'torch.autograd.function.Function'> should not be instantiated")
+def test_schedules_of_relaxation_do_not_break_graphs():
+    net, x = plain(), batches()[0]
+    torch.compiler.reset()
+    loss = torch.compile(
+        lambda x, share: idempotency_loss(net, net(x), relaxation=share), backend="eager", fullgraph=True
+    )
+    full = gradients(net, idempotency_loss(net, net(x)))
+    for i in range(1, 12):
+        assert_same(gradients(net, loss(x, i / 12)), [g * (i / 12) for g in full])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_transforms_over_the_data_of_a_module(rule):
+    net = plain()
+    y = torch.randn(3, 5, 6, dtype=torch.float64)
+    found = vmap(grad(lambda v: idempotency_loss(net, v, rule=rule)))(y)
+    for i in range(3):
+        at = y[i].clone().requires_grad_()
+        loss = idempotency_loss(net, at, rule=rule)
+        (alone,) = torch.autograd.grad(loss, at, materialize_grads=True)
+        assert_same([found[i]], [alone])
 
 
 class Checkpointed(nn.Module):
