@@ -31,3 +31,4 @@ docs: demo
 	$(BIN)/python docs/families.py
 	$(BIN)/python docs/members.py
 	$(BIN)/corrector figures --only notes-5 --only notes-6 --only rules --format png --output docs/pictures
+	$(BIN)/python docs/cost.py

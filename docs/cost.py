@@ -1,6 +1,6 @@
-"""The picture of `docs/rules.md`: what a step costs by each rule against depth, from docs/cost.json.
+"""The table and the picture of `docs/rules.md`: what a step costs by each rule, from docs/cost.json.
 
-.venv/bin/python -m tests.benchmarks.rules --write docs/cost.json measures it; this draws it.
+.venv/bin/python -m tests.benchmarks.rules --write docs/cost.json measures it; this writes and draws it.
 """
 
 import json
@@ -21,6 +21,28 @@ RULES = {
 }
 
 
+BEGIN, END = "<!-- from docs/cost.json, by docs/cost.py -->\n", "<!-- end -->\n"
+
+
+def median(numbers):
+    return statistics.median(numbers)
+
+
+def block(found):
+    """The table: medians of ratios of runs next to each other, and memory."""
+    rows = ["| rule | B3: time | of the notes' | memory | B4: time | of the notes' | memory |"]
+    rows.append("|---|---|---|---|---|---|---|")
+    for name in found["B3"]["time"]:
+        cells = []
+        for net in (found["B3"], found["B4"]):
+            time, notes = net["time"][name], net["time"]["the notes' Function"]
+            beside = median(a / b for a, b in zip(time, notes, strict=True))
+            held = net["memory"][name] / net["memory"]["ordinary"]
+            cells += [f"{median(time):.2f}", f"{beside:.2f}", f"{held:.2f}"]
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return BEGIN + "\n".join(rows) + "\n" + END
+
+
 def drawn(depth):
     """Two panels: time in forward passes, and megabytes, against the number of layers."""
     layers = [int(n) for n in depth]
@@ -29,7 +51,7 @@ def drawn(depth):
         time, memory = figure.subplots(1, 2)
         for name, (label, mark, colour) in RULES.items():
             style = {"label": label, "marker": mark, "color": colour, "markersize": 5}
-            time.plot(layers, [statistics.median(each["time"][name]) for each in depth.values()], **style)
+            time.plot(layers, [median(each["time"][name]) for each in depth.values()], **style)
             memory.plot(layers, [each["memory"][name] / 1e6 for each in depth.values()], **style)
         time.set(ylabel="time of a step, in forward passes", ylim=(0, None), xscale="log")
         memory.set(ylabel="peak memory of a step, MB", yscale="log", xscale="log")
@@ -44,3 +66,6 @@ def drawn(depth):
 if __name__ == "__main__":
     found = json.loads((HERE / "cost.json").read_text(encoding="utf-8"))
     drawn(found["depth"]).savefig(HERE / "pictures" / "cost.png", dpi=150)
+    page = HERE / "rules.md"
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+    page.write_text(before + block(found) + rest.split(END)[1], encoding="utf-8")

@@ -14,12 +14,22 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def refresh():
-    spec = importlib.util.spec_from_file_location("refresh", ROOT / "docs" / "refresh.py")
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def refresh():
+    return script("refresh")
+
+
+def test_the_costs_are_those_the_benchmark_wrote():
+    cost = script("cost")
+    found = json.loads((ROOT / "docs" / "cost.json").read_text(encoding="utf-8"))
+    assert cost.block(found) in (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
 
 
 def test_the_training_loop_runs():

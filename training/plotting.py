@@ -162,7 +162,8 @@ def run_curves(history: Mapping[str, Sequence[float]]) -> Figure:
             for k, (name, label) in enumerate(lines.items()):
                 values = np.asarray(history[name])
                 there = np.isfinite(values) & (values > 0 if i < 2 else True)
-                ax.plot(steps[there], values[there], color=PALETTE[k], label=label, lw=1.4)
+                if there.any():
+                    ax.plot(steps[there], values[there], color=PALETTE[k], label=label, lw=1.4)
             ax.set(xlabel="step", title=title, yscale="log" if i < 2 else "linear")
             if i == 1:
                 ax.axhline(VARIANCE_FLOOR, color="grey", ls="--", lw=1, label="collapsed below")
