@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from .applications import unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from corrector import Corrector
 
@@ -31,16 +31,31 @@ def pull_to_target(
 
 def _pull(f: Callable[[Tensor], Tensor], y: Tensor, corrector: Corrector) -> tuple[Tensor, Tensor]:
     first, *others = (float(alpha) for alpha in corrector.alphas)
-    fixed, power = wide(y), f(y)
-    difference = wide(power) - fixed
-    square = difference.mul_(difference).sum()
-    pull = fixed * (1 - first)
-    for i, alpha in enumerate(others):
-        if i:
-            power = f(power)
-        if alpha:
-            pull.sub_(wide(power), alpha=alpha)
+    fixed = wide(y)
+    others = others or [0.0]  # f(y) is for the value too
+    for i, power in enumerate(_powers(f, y, len(others))):
+        if i == 0:
+            square = _square(wide(power) - fixed)
+            pull = fixed * (1 - first)
+        if others[i]:
+            pull.sub_(wide(power), alpha=others[i])
+        del power  # which the next pass would hold
     return square, pull
+
+
+def _powers(f: Callable[[Tensor], Tensor], y: Tensor, count: int) -> Iterator[Tensor]:
+    """F(y), f²(y), …, each once the next is there: what is made of them takes no memory during a pass."""
+    power = f(y)
+    for _ in range(count - 1):
+        following = f(power)
+        yield power
+        power = following
+        del following
+    yield power
+
+
+def _square(difference: Tensor) -> Tensor:
+    return difference.mul_(difference).sum()
 
 
 def pull_through_input(f: Callable[[Tensor], Tensor], y: Tensor) -> tuple[Tensor, Tensor]:

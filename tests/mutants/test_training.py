@@ -70,14 +70,14 @@ MUTANTS = [
     ),
     (
         "training/pulls.py",
-        "        if i:\n            power",
-        "        if True:\n            power",
-        RULES + "::test_passes",
+        "        if others[i]:",
+        "        if i:",
+        RULES + "::test_the_gradient_in_y_is_the_target_less_y",
     ),
     (
         "training/pulls.py",
-        "power = f(power)",
-        "power = f(y)",
+        "following = f(power)",
+        "following = f(y)",
         RULES + "::test_the_gradient_in_y_is_the_target_less_y",
     ),
     (
