@@ -12,12 +12,15 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
 
+from analysis.frameworks import in_mode
 from corrector.files import whole_file
 
+from .applications import application
 from .auditing import require_fit
 from .batches import Parts, chance, named_parts, noisy
 from .checkpoints import SafetensorsIO
 from .configuration import parsed_arguments
+from .framework import Torch
 from .module import TASKS, IdempotentTraining, inputs, measured
 from .subjects import architecture, imported, named_network
 from .weights import save_network
@@ -89,6 +92,10 @@ def assembled(options: Mapping[str, Any]) -> Run:
         masks=options["masks"],
         **{name: options[name] for name in _OF_THE_RULE},
     )
+    if options["weight"]:
+        with in_mode(net, "eval"), chance(seed):  # what the rule refuses, before anything is written
+            x = Torch().tensor(inputs(parts.validation)[:2], net, None, None)
+            module.idempotency(x, application(net, x))
     header = architecture(options["network"])
     about = {name: str(options[name]) for name in ("network", "data", "rule", "corrector", "weight", "noise")}
 

@@ -158,6 +158,11 @@ class IdempotentTraining(pl.LightningModule):
         y: Tensor = self.net(x)
         return y
 
+    def idempotency(self, x: Tensor, y: Tensor) -> Float[Tensor, ""]:
+        """Return the rule's loss at y = f(x)."""
+        loss: Tensor = self.criterion(y, x=x if self.criterion.options.rule == "m1" else None)
+        return loss
+
     def training_step(self, batch: Any, _: int) -> dict[str, Tensor]:
         """Return the loss, both parts' values and, where they are due, the gradients' norms and cosine."""
         self.batches += 1
@@ -170,8 +175,7 @@ class IdempotentTraining(pl.LightningModule):
                 scale = y[0].numel() / 2 if self.summed else 1.0
                 losses["task"] = self.task_weight * scale * values["task"]
             if self.weight:
-                naive = self.criterion.options.rule == "m1"
-                values["idempotency"] = self.criterion(y, x=x if naive else None)
+                values["idempotency"] = self.idempotency(x, y)
                 losses["idempotency"] = self.weight * values["idempotency"]
         self._require_finite(values, x)
         found = {name: value.detach() for name, value in values.items()}

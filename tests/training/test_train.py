@@ -396,10 +396,19 @@ def broken(folder):
             "expected a new or empty folder, or --resume; got notes",
         ),
         (["--resume", "--output", "empty"], "empty/config.yaml"),
-        (["own:Narrow", "digits", "--output", "run"], "expected (300, 64); got (300, 63)"),
+        (["own:Narrow", "digits", "--output", "run"], "of shape (2, 64); got (2, 63)"),
         (["own:Fixed", "digits", "--output", "run"], "expected a network with weights to train; got Fixed"),
         (["own:Sharp", "digits", "--output", "run"], "finite weights in own:Sharp; got others in 0.bias"),
         (["N1", "digits", "--output", "run"], "expected inputs that the network takes; got shape (64,)"),
+        (["own:Net", "digits", "--rule", "m1", "--output", "run"], "'m1' is for a network with one weight"),
+        (
+            ["own:Net", "digits", "--rule", "inner", "--chunk", "5", "--output", "run"],
+            "`chunk` is for the rules modified, target, m1; got it with 'inner'",
+        ),
+        (
+            ["own:Net", "digits", "--masks", "shared", "--compile", "--output", "run"],
+            "expected --masks fresh with --compile",
+        ),
         (["own:Net", "digits", "--rule", "x", "--output", "run"], "'x' is not one of 'modified', 'ordinary'"),
         (
             ["own:Net", "digits", "--reduction", "x", "--output", "run"],
