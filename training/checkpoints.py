@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,7 +24,6 @@ from .weights import opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 _KIND = "checkpoint"
 _PARTS = {
@@ -59,6 +59,7 @@ class SafetensorsIO(CheckpointIO):
             raise TypeError(f"expected no storage options for a local file; got {storage_options}")
         tensors: dict[str, Tensor] = {}
         text = json.dumps(_encoded(checkpoint, tensors))
+        Path(path).parent.mkdir(parents=True, exist_ok=True)  # which Lightning leaves to this
         with whole_file(path) as draft, draft.open("wb") as file:
             file.write(save(tensors, metadata={_KIND: text}))
             file.flush()
@@ -77,7 +78,7 @@ class SafetensorsIO(CheckpointIO):
             ValueError: it is no safetensors file, or not a checkpoint.
         """
         where = map_location if isinstance(map_location, str | torch.device) else None
-        with opened(path) as file:
+        with opened(Path(path), named=False) as file:  # Lightning names them .ckpt
             try:
                 loaded = _decoded(json.loads((file.metadata() or {})[_KIND]), file, where)
             except (KeyError, RecursionError, TypeError, ValueError, SafetensorError):
@@ -88,7 +89,7 @@ class SafetensorsIO(CheckpointIO):
 
     def remove_checkpoint(self, path: Any) -> None:
         """Remove a checkpoint, if it is there."""
-        path.unlink(missing_ok=True)
+        Path(path).unlink(missing_ok=True)
 
 
 def load_run(path: Path, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -95,9 +95,14 @@ def load_weights(net: nn.Module, path: Path) -> nn.Module:
     return net
 
 
-def opened(path: Path) -> safe_open:
-    """Open a safetensors file, and nothing else: a pickle would run code."""
-    if path.suffix != ".safetensors":
+def opened(path: Path, *, named: bool = True) -> safe_open:
+    """Open a safetensors file, and nothing else: a pickle would run code.
+
+    Args:
+        path: of the file.
+        named: whether its name must say what it is.
+    """
+    if named and path.suffix != ".safetensors":
         raise ValueError(
             f"expected a .safetensors file, which holds no code; got {path.name}: "
             "convert others with safetensors.torch.save_file(net.state_dict(), …)"

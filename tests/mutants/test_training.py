@@ -204,7 +204,7 @@ MUTANTS = [
     ),
     (
         "training/weights.py",
-        'if path.suffix != ".safetensors":',
+        'if named and path.suffix != ".safetensors":',
         "if False:",
         "tests/training/test_audit_command.py",
     ),

@@ -200,3 +200,13 @@ def test_masks_are_shared_by_the_passes_of_a_step_if_asked_to(x, tmp_path, masks
 def test_masks_are_fresh_or_shared(net):
     with pytest.raises(ValueError, match="`masks` must be one of fresh, shared; got 'same'"):
         IdempotentTraining(net, masks="same")
+
+
+def test_a_trainer_of_ones_own_keeps_its_checkpoints(net, x, tmp_path):
+    loader = DataLoader([x], batch_size=None)
+    callback = pl.callbacks.ModelCheckpoint(tmp_path / "new" / "folder", save_last=True)
+    trainer = pl.Trainer(**QUIET, max_epochs=1, plugins=[SafetensorsIO()], callbacks=[callback])
+    trainer.fit(IdempotentTraining(net), loader, loader)
+    stored = SafetensorsIO().load_checkpoint(callback.best_model_path)
+    for name, weight in trainer.lightning_module.state_dict().items():
+        assert torch.equal(stored["state_dict"][name], weight)
