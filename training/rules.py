@@ -138,7 +138,7 @@ def idempotency_loss(
     square = (wide(f(start)) - wide(start)).square().sum()
     error, lead = square.detach() / entries, scale / 2 * square
     if rule == "ordinary":
-        return error + (lead - lead.detach()).nan_to_num()  # inf − inf, where it diverged
+        return error + (lead - lead.detach())
     return surrogate(lead, torch.ones_like(lead), 1.0, error)
 
 

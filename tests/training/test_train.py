@@ -290,9 +290,10 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(folder, killed, n):
 def test_signals_that_kill_change_nothing_either(folder):
     (folder / "own.py").write_text(kills.CODE)
     options = ("own:Net", "own:Shifted", "--epochs", "15", *kills.OPTIONS)
-    done(run(*options, "--output", "whole"))
+    # All in processes of their own: in this one other tests may have set torch otherwise.
+    kills.finish(kills.start(folder, *options, "--output", "whole"))
     kills.killed(folder, options, 2, random.Random(0))
-    done(run("--resume", "--output", "killed"))
+    kills.finish(kills.start(folder, "--resume", "--output", "killed"))
     assert kills.contents(folder / "killed") == kills.contents(folder / "whole")
 
 
