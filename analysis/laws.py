@@ -142,7 +142,7 @@ class Laws:
         passed = copied(first)
         try:
             z = copied(self.f(passed))
-        except Exception as error:  # noqa: BLE001 - whatever f raises, it took x
+        except Exception as error:  # noqa: BLE001 - f took x: whatever it raises at f(x) breaks the law
             detail = f"f(f(x)) raised {type(error).__name__}: {error}"
             return Breach("that f takes what it gives", detail, x, first)
         if not same(passed, first, self.equal):
@@ -174,7 +174,7 @@ class Laws:
             part = sliced(x, here)
             try:
                 alone = copied(self.f(copied(part)))
-            except Exception as error:  # noqa: BLE001 - f may need several; half of them are tried
+            except Exception as error:  # noqa: BLE001 - f may raise anything for one sample; then half of them are tried
                 failure = error
                 continue
             return self._compared(law, x, copied(sliced(first, here)), alone, part)

@@ -54,7 +54,7 @@ def _sensitivity(f: Callable[[Any], Any], at: Any, value: list[Leaf], *, each: b
     for _ in range(2):
         try:
             image = leaves(copied(f(shaken(copied(at), _SHAKE, rng, each=each))))
-        except Exception:  # noqa: BLE001 - an f that takes no other values than these
+        except Exception:  # noqa: BLE001 - f may refuse, as it likes, other values than these
             return farthest
         if mismatch(value, image) is None:
             grown = [distance(a, b) if a.roundoff else 0.0 for a, b in zip(value, image, strict=True)]
@@ -70,7 +70,7 @@ def cause(f: Any, x: Any, error: float, leaf: Leaf) -> str:
         finer, wide, name = _finer(f, x)
         y = copied(finer(wide))
         z = copied(finer(copied(y)))
-    except Exception:  # noqa: BLE001 - then it cannot be told
+    except Exception:  # noqa: BLE001 - f may refuse finer numbers as it likes: then the cause is not told
         return ""
     pairs = zip(leaves(y), leaves(z), strict=False)
     found = next(((a, b) for a, b in pairs if a.path == leaf.path), None)

@@ -76,7 +76,7 @@ def worst_input(
             slope = xp.reshape(_norms(gradient), shape)
             toward = xp.where(xp.isfinite(gradient) & (slope > 0), gradient / slope, xp.zeros_like(gradient))
             now = _within(now + length * toward, x, radius, (low, high))
-    except (RuntimeError, NotImplementedError) as error:  # an operation without a derivative
+    except (RuntimeError, NotImplementedError) as error:  # what torch raises where there is no derivative
         return f"not made: {str(error).splitlines()[0].rstrip('.')}"
     i = int(np.argmax(best))
     pair = library.tensor(np.stack([at[i], doubled(x)[i]]), x, None, None)

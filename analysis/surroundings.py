@@ -52,7 +52,7 @@ def changed(before: dict[str, Any], after: dict[str, Any]) -> str | None:
 def chance(f: Any, x: Any) -> list[Any]:
     """Return the state of every global random generator that f may draw from."""
     library = framework(f) or framework(x)
-    name, keys, *rest = np.random.get_state()  # noqa: NPY002 - the generator that is watched
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002 - f may draw from it
     own = library.random_state() if library is not None else b""
     return [random.getstate(), name, np.asarray(keys).tobytes(), rest, own]
 

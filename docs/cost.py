@@ -4,8 +4,8 @@
 """
 
 import json
-import statistics
 from pathlib import Path
+from statistics import median
 
 from analysis.plotting import PALETTE, new_figure, styled
 
@@ -22,10 +22,6 @@ RULES = {
 
 
 BEGIN, END = "<!-- from docs/cost.json, by docs/cost.py -->\n", "<!-- end -->\n"
-
-
-def median(numbers):
-    return statistics.median(numbers)
 
 
 def block(found):

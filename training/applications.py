@@ -166,9 +166,9 @@ def application(f: Callable[[Tensor], Tensor], y: Tensor) -> Tensor:
     """
     compiling = torch.compiler.is_compiling()
     tracked = not compiling and not y.is_inference()
-    version = y._version if tracked else 0  # noqa: SLF001 - as autograd itself looks for changes in place
+    version = _changes(y) if tracked else 0
     image = f(y.clone() if compiling else y)  # a copy that a compiler leaves out if it is not needed
-    if tracked and y._version != version:  # noqa: SLF001
+    if tracked and _changes(y) != version:
         raise ValueError(
             "`net` must leave its input as it is; got one that changes it in place (as a first ReLU with "
             "inplace=True does): take inplace=False, or lambda x: net(x.clone())"
@@ -183,6 +183,12 @@ def application(f: Callable[[Tensor], Tensor], y: Tensor) -> Tensor:
             f"{tuple(y.shape)}; got {tuple(image.shape)}"
         )
     return image
+
+
+def _changes(x: Tensor) -> int:
+    """How often x was changed in place."""
+    count: int = x._version  # noqa: SLF001 - what autograd itself looks at; torch has no other name for it
+    return count
 
 
 def _copies(net: nn.Module) -> dict[str, Tensor]:

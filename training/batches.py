@@ -6,26 +6,22 @@ and whatever a data set of one's own draws by chance.  So nothing about them nee
 
 from __future__ import annotations
 
-import random
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
 from .data import digits, mnist
+from .generators import chance, generator
 from .module import Noisy, inputs
 from .subjects import DATA, imported, named_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch import nn
 
 _MEASURED = 1000
@@ -85,7 +81,7 @@ def named_parts(name: str, net: nn.Module, directory: Path | None, shape: str | 
     held_out = len(data) // _SHARE
     if held_out < 2:
         raise ValueError(f"expected at least {2 * _SHARE} samples in {name}; got {len(data)}")
-    mixed = torch.randperm(len(data), generator=_generator(seed))
+    mixed = torch.randperm(len(data), generator=generator(seed))
     validation, test, order = mixed.tensor_split([held_out, 2 * held_out])
     parts = Parts(data, order, *(_taken(data, part[:_MEASURED]) for part in (validation, test)))
     inputs(parts.validation)
@@ -105,7 +101,7 @@ def noisy(batch: Any, noise: float, *seed: int, rows: slice = slice(None), total
     if not noise:
         return batch
     x = inputs(batch)
-    drawn = torch.randn((total or len(x), *x.shape[1:]), generator=_generator(*seed), dtype=x.dtype)
+    drawn = torch.randn((total or len(x), *x.shape[1:]), generator=generator(*seed), dtype=x.dtype)
     return Noisy(x + noise * drawn[rows], batch)
 
 
@@ -166,32 +162,7 @@ class Batches(Dataset[Any]):
         )
 
     def _ordered(self, epoch: int) -> Tensor:
-        return torch.randperm(len(self.parts.order), generator=_generator(self.seed, epoch))
-
-
-@contextmanager
-def chance(*seed: int) -> Iterator[None]:
-    """Run a block with the global generators (Python's, NumPy's, torch's) seeded, and put them back."""
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - others' code uses it
-    mixed = _mixed(*seed)
-    random.seed(mixed)
-    np.random.seed(mixed % 2**32)  # noqa: NPY002
-    torch.default_generator.manual_seed(mixed)
-    try:
-        yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])  # noqa: NPY002
-        torch.set_rng_state(before[2])
-
-
-def _generator(*seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(_mixed(*seed))
-
-
-def _mixed(*numbers: int) -> int:
-    """One seed from several; neighbouring numbers give unrelated ones."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+        return torch.randperm(len(self.parts.order), generator=generator(self.seed, epoch))
 
 
 def _taken(data: Any, indices: Tensor) -> Any:

@@ -17,10 +17,11 @@ from corrector.files import whole_file
 
 from .applications import application
 from .auditing import require_fit
-from .batches import Parts, chance, named_parts, noisy
+from .batches import Parts, named_parts, noisy
 from .checkpoints import SafetensorsIO
 from .configuration import parsed_arguments
 from .framework import Torch
+from .generators import chance
 from .module import TASKS, IdempotentTraining, inputs, measured
 from .subjects import architecture, imported, named_network
 from .weights import save_network

@@ -9,15 +9,14 @@ and batches start at 0 again in every process.  So a run that was killed goes on
 from __future__ import annotations
 
 import math
-import random
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import lightning.pytorch as pl
 import numpy as np
-import torch
 import torch.distributed as dist
 
+from .generators import restore, seed_all, states
 from .module import NotFiniteError
 
 if TYPE_CHECKING:
@@ -122,19 +121,19 @@ class Keeper(pl.Callback):
         """Put the generators where they belong; a new run begins with a checkpoint."""
         now = self.progressed
         if self.random is None:
-            _seed(self.seed + trainer.global_rank)
+            seed_all(self.seed + trainer.global_rank)
             now.last = self._measured(trainer)
             now.spread = not now.last["collapsed"]
             self._save(trainer, module)
         else:
-            _restore(self.random[trainer.global_rank], module.device)
+            restore(self.random[trainer.global_rank], module.device)
         self.bar.update(now.step, now.last)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, _: Any, __: int
     ) -> None:
         """After a step: write a row, validate, write a checkpoint, each where it is due."""
-        training: IdempotentTraining = module  # type: ignore[assignment]
+        training = cast("IdempotentTraining", module)
         if training.batches % self.pace.accumulate:
             return
         now, pace = self.progressed, self.pace
@@ -161,7 +160,7 @@ class Keeper(pl.Callback):
         del checkpoint["loops"]
         checkpoint["run"] = asdict(self.progressed)
         checkpoint["facts"] = self.facts
-        checkpoint["random"] = _gathered(_random(module.device))
+        checkpoint["random"] = _gathered(states(module.device))
 
     def _measured(self, trainer: pl.Trainer) -> dict[str, Any]:
         """The first process's: that all decide alike."""
@@ -196,31 +195,6 @@ class Keeper(pl.Callback):
             self.progressed.length = self.history.settled()
         trainer.save_checkpoint(self.folder / CHECKPOINT)
         self.saved = self.progressed.step
-
-
-def _random(device: torch.device) -> dict[str, Any]:
-    """This process's generators."""
-    numbers = np.random.get_state(legacy=False)  # noqa: NPY002 - a network may use the global one
-    return {
-        "python": random.getstate(),
-        "numpy": numbers | {"state": numbers["state"] | {"key": numbers["state"]["key"].tolist()}},
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
-    }
-
-
-def _restore(state: Mapping[str, Any], device: torch.device) -> None:
-    random.setstate(state["python"])
-    np.random.set_state(state["numpy"])  # noqa: NPY002
-    torch.set_rng_state(state["torch"])
-    if device.type == "cuda" and state["cuda"] is not None:
-        torch.cuda.set_rng_state(state["cuda"], device)
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002
-    torch.manual_seed(seed)
 
 
 def _gathered(state: dict[str, Any]) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.linalg import LinAlgError  # type: ignore[attr-defined]
+from torch.linalg import LinAlgError  # type: ignore[attr-defined]  # torch's stubs leave it out
 from torch.nn.utils import parametrize
 
 from analysis import Status, spectral_projector

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.linalg import LinAlgError  # type: ignore[attr-defined]
+from torch import Tensor, library
+from torch.linalg import LinAlgError  # type: ignore[attr-defined]  # torch's stubs leave it out
 
 from analysis.iteration import residual_law
 from corrector import MCWEENY, Corrector
@@ -69,7 +69,7 @@ _PAIRS = Elements(lambda X, Y: torch.stack([X[0] @ Y[0], X[0] @ Y[1] + X[1] @ Y[
 """(X, Ẋ), stacked: X and how it changes, with (XY)˙ = XẎ + ẊY."""
 
 
-@torch.library.custom_op("corrector::project", mutates_args=())
+@library.custom_op("corrector::project", mutates_args=())
 def _project(
     A: Tensor, base: Tensor, corrector: str, steps: int, label: str
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -111,7 +111,7 @@ def _between(base: Tensor, difference: Tensor, share: Tensor) -> Tensor:
     return base + share[..., None, None] * difference
 
 
-@torch.library.custom_op("corrector::pull_back", mutates_args=())
+@library.custom_op("corrector::pull_back", mutates_args=())
 def _pull_back(A: Tensor, G: Tensor, steps: Tensor, corrector: str) -> Tensor:
     """L(A*, G), L the Fréchet derivative of P: as many steps with pairs as A takes, and one more.
 
@@ -126,7 +126,7 @@ def _pull_back(A: Tensor, G: Tensor, steps: Tensor, corrector: str) -> Tensor:
 
 
 @_pull_back.register_fake
-def _(A: Tensor, G: Tensor, steps: Tensor, corrector: str) -> Tensor:  # noqa: ARG001
+def _(A: Tensor, G: Tensor, steps: Tensor, corrector: str) -> Tensor:  # noqa: ARG001 - torch passes by name
     return torch.empty_like(G, memory_format=torch.contiguous_format)
 
 
@@ -168,7 +168,7 @@ class _Adjoint(torch.autograd.Function):
         return found
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004 - torch's own signature
         ctx.save_for_backward(*inputs[:3])
         ctx.corrector = inputs[3]
 
@@ -194,7 +194,7 @@ def project(A: Tensor, base: Tensor, corrector: str, steps: int, label: str) -> 
 
 
 def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:
-    return function.apply(*arguments)  # type: ignore[no-untyped-call]
+    return function.apply(*arguments)  # type: ignore[no-untyped-call]  # of torch
 
 
 def _first(x: Tensor, dim: int | None, size: int) -> Tensor:

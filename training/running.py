@@ -136,7 +136,7 @@ def _prepared(
         facts,
         progressed,
     )
-    trainer.callbacks.append(keeper)  # type: ignore[attr-defined]
+    trainer.callbacks.append(keeper)  # type: ignore[attr-defined]  # set where Lightning's types do not look
     return trainer, keeper, batches
 
 

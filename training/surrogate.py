@@ -28,7 +28,7 @@ def surrogate(carrier: Tensor, direction: Tensor, scale: float | Tensor, value: 
     Raises:
         RuntimeError: from backward, if a derivative of the gradient is taken.
     """
-    stands: Tensor = _Surrogate.apply(carrier, direction, scale, value)  # type: ignore[no-untyped-call]
+    stands: Tensor = _Surrogate.apply(carrier, direction, scale, value)  # type: ignore[no-untyped-call]  # torch's
     return stands
 
 
@@ -68,7 +68,7 @@ class _Surrogate(torch.autograd.Function):
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         carrier, direction = context.saved_tensors
         step = ((gradient * context.scale) * direction).to(carrier.dtype)
-        return _Once.apply(step, carrier), None, None, None  # type: ignore[no-untyped-call]
+        return _Once.apply(step, carrier), None, None, None  # type: ignore[no-untyped-call]  # torch's
 
 
 class _Once(torch.autograd.Function):

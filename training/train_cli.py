@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from corrector.cli import given_corrector, require_use, which_corrector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _STATE = ("config", "output", "resume")
 """Options that say nothing of what is trained."""
@@ -33,6 +36,13 @@ def _read(context: click.Context, _: click.Parameter, path: Path | None) -> Path
     if path is not None:
         context.default_map = _options_of(path, context.command)
     return path
+
+
+def _one_of(option: str, names: list[str], words: str = "") -> Callable[..., Any]:
+    """An option that takes one of these, by default the first."""
+    return click.option(
+        option, type=click.Choice(names), default=names[0], show_default=True, help=words or None
+    )
 
 
 @click.command()
@@ -60,36 +70,16 @@ def _read(context: click.Context, _: click.Parameter, path: Path | None) -> Path
     show_default=True,
     help="Standard deviation of noise on the inputs.",
 )
-@click.option(
-    "--rule",
-    type=click.Choice(["modified", "ordinary", "target", "inner", "outer", "m1"]),
-    default="modified",
-    show_default=True,
-    help="As for idempotency_loss.",
-)
+@_one_of("--rule", ["modified", "ordinary", "target", "inner", "outer", "m1"], "As for idempotency_loss.")
 @which_corrector
 @click.option("--relaxation", type=_ABOVE_0, default=1, show_default=True, help="Of the step to the target.")
-@click.option(
-    "--reduction",
-    type=click.Choice(["half_sum", "mean", "seed"]),
-    default="half_sum",
-    show_default=True,
-    help="The rule's.",
-)
-@click.option(
+@_one_of("--reduction", ["half_sum", "mean", "seed"], "The rule's.")
+@_one_of(
     "--buffers",
-    type=click.Choice(["keep", "update", "eval"]),
-    default="keep",
-    show_default=True,
-    help="Of passes beside the task's: running averages stay or move, or the network evaluates.",
+    ["keep", "update", "eval"],
+    "Of passes beside the task's: running averages stay or move, or the network evaluates.",
 )
-@click.option(
-    "--masks",
-    type=click.Choice(["fresh", "shared"]),
-    default="fresh",
-    show_default=True,
-    help="Of dropout: for each pass, or one for all passes of a step.",
-)
+@_one_of("--masks", ["fresh", "shared"], "Of dropout: for each pass, or one for all passes of a step.")
 @click.option("--chunk", type=_SIZE, help="Samples at a time in passes that keep no activations.")
 @click.option(
     "--weight", type=_AT_LEAST_0, default=1, show_default=True, help="Of the rule; 0 leaves it out."
@@ -105,11 +95,11 @@ def _read(context: click.Context, _: click.Parameter, path: Path | None) -> Path
 @click.option("--epochs", type=_SIZE, default=20, show_default=True, help="Times through the data.")
 @click.option("--batch-size", type=_SIZE, default=128, show_default=True, help="Samples a batch and process.")
 @click.option("--accumulate", type=_SIZE, default=1, show_default=True, help="Batches a step.")
-@click.option("--optimizer", type=click.Choice(["adam", "adamw", "sgd"]), default="adam", show_default=True)
+@_one_of("--optimizer", ["adam", "adamw", "sgd"])
 @click.option("--learning-rate", type=_ABOVE_0, default=1e-3, show_default=True)
 @click.option("--weight-decay", type=_AT_LEAST_0, default=0, show_default=True)
 @click.option("--momentum", type=_AT_LEAST_0, help="Of sgd.")
-@click.option("--schedule", type=click.Choice(["constant", "cosine"]), default="constant", show_default=True)
+@_one_of("--schedule", ["constant", "cosine"])
 @click.option(
     "--warmup", type=_COUNT, default=0, show_default=True, help="Steps from 0 to the learning rate."
 )

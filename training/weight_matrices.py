@@ -99,7 +99,8 @@ def layout_of(module: nn.Module, name: str, weight: Tensor) -> Layout:
             "and a kernel as large as the images (a smaller one cannot stay idempotent: the limit's is as "
             f"large as they are); got {module}"
         )
-    return Layout(True, module.groups, image, isinstance(module, _TRANSPOSED))  # noqa: FBT003
+    transposed = isinstance(module, _TRANSPOSED)
+    return Layout(of_layer=True, groups=module.groups, image=image, transposed=transposed)
 
 
 def _wraps_around(module: Any) -> bool:

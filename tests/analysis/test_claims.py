@@ -312,13 +312,13 @@ def test_marks_of_pytest_are_honoured_and_failures_told_in_their_own_words(pytes
         from analysis import batches, idempotent
         from torch import nn
 
-        @pytest.mark.skip
+        @pytest.mark.skip(reason="to see that it is")
         @idempotent([1])
         def skipped(x):
             return x + 1
 
         @idempotent([1])
-        @pytest.mark.xfail(strict=True)
+        @pytest.mark.xfail(strict=True, reason="adds one")
         def expected(x):
             return x + 1
 

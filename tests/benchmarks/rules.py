@@ -77,7 +77,9 @@ def steps(net: torch.nn.Module, x: torch.Tensor, *, compiled: bool = False) -> d
             torch.cuda.synchronize()
 
     def whole(loss: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
-        through = lambda x: loss(net(x))  # noqa: E731 - a function for each rule
+        def through(x: torch.Tensor) -> torch.Tensor:
+            return loss(net(x))
+
         return torch.compile(through) if compiled else through
 
     return {name: partial(step, whole(loss)) for name, loss in losses(net).items()}

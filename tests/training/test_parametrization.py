@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load, save
-from torch import nn
+from torch import library, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn.utils import parametrize
 
@@ -329,7 +329,7 @@ def test_stacked_copies_under_vmap_and_grad():
     torch.testing.assert_close(hessian, hessian.permute(2, 3, 0, 1))
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, of itself
 def test_jacobians_of_a_layer_in_forward_mode():
     layer = linear(5, bias=True).eval()
     x, v = torch.randn(2, 5, dtype=F64)
@@ -337,7 +337,7 @@ def test_jacobians_of_a_layer_in_forward_mode():
         torch.testing.assert_close(torch.func.jvp(layer, (x,), (v,))[1], layer.weight @ v)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler, of torch
 def test_compiled_as_one_graph():
     layer = linear(5, bias=True)
     compiled = torch.compile(lambda x: layer(layer(x)), backend="aot_eager", fullgraph=True)
@@ -352,12 +352,12 @@ def test_compiled_as_one_graph():
         torch.testing.assert_close(a.grad, b.grad)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler, of torch
 def test_the_operators_keep_torchs_rules():
     A = (torch.eye(3, dtype=F64) + 0.01).requires_grad_()
     g = MCWEENY.to_json()
-    torch.library.opcheck(_project, (A.detach(), torch.eye(3, dtype=F64), g, 9, "A"))
-    torch.library.opcheck(_pull_back, (A.detach(), A.detach().clone(), torch.tensor(3), g))
+    library.opcheck(_project, (A.detach(), torch.eye(3, dtype=F64), g, 9, "A"))
+    library.opcheck(_pull_back, (A.detach(), A.detach().clone(), torch.tensor(3), g))
 
 
 def test_under_autocast_it_is_iterated_in_full():
@@ -430,7 +430,7 @@ CIRCULANT = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")  # that it is slow
 @pytest.mark.parametrize(
     "make",
     [*POINTWISE.values(), *CIRCULANT.values()],
@@ -481,7 +481,7 @@ def test_the_suites_own_laws_hold_of_a_layer():
     assert_idempotent(layer, [torch.randn(20, 6, dtype=F64)])
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler, of torch
 def test_fitted_to_digits_it_reaches_principal_components_and_no_more():
     x = digits().train.flatten(1).double()
     x = x - x.mean(0)

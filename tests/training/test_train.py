@@ -7,7 +7,9 @@ import pickle
 import random
 import subprocess
 import sys
+from typing import get_args
 
+import click
 import matplotlib.image
 import numpy as np
 import pytest
@@ -18,9 +20,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tests.benchmarks import kills
+from training.applications import Buffers
 from training.choices import schedule
 from training.keeping import Keeper
+from training.module import Masks
 from training.networks import perceptron
+from training.rules import Reduction, Rule
 from training.train_cli import train
 from training.weights import load_network, save_perceptron
 
@@ -590,3 +595,10 @@ def test_a_stray_file_with_weights_is_no_run():
     save_file({"w": torch.zeros(2)}, "w.safetensors")
     result = quick("own:Net", "digits", "--weights", "w.safetensors", "--output", "run")
     assert "the weights of Net" in said(result)
+
+
+def test_the_choices_are_those_of_the_rules():
+    """The command names them itself, so that its help needs no torch."""
+    named = {p.name: p.type.choices for p in train.params if isinstance(p.type, click.Choice)}
+    for name, known in (("rule", Rule), ("reduction", Reduction), ("buffers", Buffers), ("masks", Masks)):
+        assert set(named[name]) == set(get_args(known)), name
