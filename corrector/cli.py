@@ -35,7 +35,7 @@ _PARTS = {
     "certify": "analysis.cli",
     "demo": "training.cli",
     "audit": "training.cli",
-    "train": "training.train_cli",
+    "train": "training.runs.cli",
 }
 _DRAWING = ("analysis.figures", "training.figures")
 """Where the parts keep the figures that `corrector figures` draws."""

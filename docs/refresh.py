@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from training import report
+from training.comparison import report
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- demo: begin -->\n", "<!-- demo: end -->\n"

@@ -52,6 +52,6 @@ def test_every_public_name_can_be_imported(package):
     [("analysis", "basins"), ("analysis", "fixed_points"), ("training", "metrics"), ("corrector", "derive")],
 )
 def test_a_name_means_the_function_whatever_was_imported_before(package, name):
-    before = "import analysis.plotting, analysis.cli, training.report"
+    before = "import analysis.plotting, analysis.cli, training.comparison.report"
     code = f"{before}\nfrom {package} import {name}\nassert callable({name})"
     subprocess.check_call([sys.executable, "-c", code])

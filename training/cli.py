@@ -12,7 +12,7 @@ import click
 from corrector.cli import Refused, given_float, require_use
 
 if TYPE_CHECKING:
-    from .comparison import Setting
+    from .comparison.comparing import Setting
     from .data import Images
 
 
@@ -63,7 +63,7 @@ def demo(
 
     from corrector.files import whole_folder
 
-    from .report import findings, table, write
+    from .comparison.report import findings, table, write
 
     console = Console() if sys.stdout.isatty() else Console(width=160)
     with whole_folder(output) as draft:
@@ -183,7 +183,7 @@ def _setting(data: str, data_dir: Path | None, passes: int | None, seeds: int | 
 def _sized(
     images: Images, widths: tuple[int, ...], rates: tuple[float, ...], tuning: int, reported: int, passes: int
 ) -> Setting:
-    from .comparison import Setting
+    from .comparison.comparing import Setting
 
     return Setting(
         images=images,
@@ -220,7 +220,7 @@ def _train(setting: Setting, device: str, console: Any) -> Any:
         TimeRemainingColumn,
     )
 
-    from .comparison import compare
+    from .comparison.comparing import compare
 
     columns = (
         TextColumn("{task.description:<20}"),
@@ -261,7 +261,7 @@ def _show_correctors(console: Any) -> None:
 def _show_table(console: Any, rows: Any) -> None:
     from rich.table import Table
 
-    from .report import COLUMNS
+    from .comparison.report import COLUMNS
 
     shown = Table(title="Test pictures, each at its own best rate: geometric mean (95 % interval)")
     shown.add_column("way to train")

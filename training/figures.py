@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from corrector import MCWEENY
 
-from .graph_drawing import graph_panels
-from .graphs import computational_graph
+from .graphs.drawing import graph_panels
+from .graphs.recording import computational_graph
 from .networks import network
-from .rules import Rule, idempotency_loss
+from .rules.loss import Rule, idempotency_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable

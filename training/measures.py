@@ -15,8 +15,8 @@ from torch import Tensor
 from analysis.collapse import VARIANCE_FLOOR, effective_rank
 from analysis.frameworks import in_mode
 
-from .applications import application
-from .pulls import wide
+from .rules.applications import application
+from .rules.pulls import wide
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from training.batches import Batches, Parts, chance
-from training.history import COLUMNS, History, read_history
-from training.module import Noisy
+from training.runs.batches import Batches, Parts, chance
+from training.runs.history import COLUMNS, History, read_history
+from training.runs.module import Noisy
 
 
 class Drawn(torch.utils.data.Dataset):

@@ -7,8 +7,8 @@ import torch
 
 from corrector import smoothstep
 from training import digits, metrics
-from training.comparison import CONTENDERS, MEASURES, Setting, _batches, compare
-from training.report import COLUMNS, edges, findings, table
+from training.comparison.comparing import CONTENDERS, MEASURES, Setting, _batches, compare
+from training.comparison.report import COLUMNS, edges, findings, table
 from training.statistics import paired_ratio
 
 SETTING = Setting(

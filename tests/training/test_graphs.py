@@ -19,8 +19,8 @@ from corrector.cli import figures_by_name
 from tests.training.notes import ELoss
 from training import computational_graph, idempotency_loss, network
 from training.figures import FIGURES, modified_gradient, ordinary_gradient
-from training.graph_drawing import graph_panels
-from training.graph_layout import layered
+from training.graphs.drawing import graph_panels
+from training.graphs.layout import layered
 
 
 def linear(width=5, batch=3):

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from corrector import MCWEENY, smoothstep
 from training import IdempotentTraining, SafetensorsIO, idempotency_loss
-from training.module import Noisy
+from training.runs.module import Noisy
 
 QUIET = {
     "logger": False,

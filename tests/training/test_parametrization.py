@@ -15,7 +15,7 @@ from corrector import MCWEENY, Corrector, derive, smoothstep
 from tests.problems import oblique, spectral_projector
 from training import idempotency_loss, idempotent
 from training.data import digits
-from training.projection import _project, _Projector, _pull_back
+from training.parametrization.projection import _project, _Projector, _pull_back
 
 F64 = torch.float64
 CORRECTORS = [MCWEENY, smoothstep(2), smoothstep(8), derive(1, 4).member(a4=Fraction(-3))]
@@ -295,7 +295,9 @@ def test_a_state_saved_after_a_step_that_is_too_long_resumes_where_training_woul
 def test_cached_shares_one_evaluation(monkeypatch):
     layer = linear(bias=True).eval()
     spent = []
-    monkeypatch.setattr("training.projection._project", lambda *a: spent.append(1) or _project(*a))
+    monkeypatch.setattr(
+        "training.parametrization.projection._project", lambda *a: spent.append(1) or _project(*a)
+    )
     with parametrize.cached():
         layer(layer(torch.randn(2, 6, dtype=F64)))
     assert len(spent) == 1

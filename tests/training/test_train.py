@@ -20,13 +20,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tests.benchmarks import kills
-from training.applications import Buffers
-from training.choices import schedule
-from training.keeping import Keeper
-from training.module import Masks
 from training.networks import perceptron
-from training.rules import Reduction, Rule
-from training.train_cli import train
+from training.rules.applications import Buffers
+from training.rules.loss import Reduction, Rule
+from training.runs.choices import schedule
+from training.runs.cli import train
+from training.runs.keeping import Keeper
+from training.runs.module import Masks
 from training.weights import load_network, save_perceptron
 
 OWN = """
@@ -308,7 +308,7 @@ def test_an_interruption_says_where_to_go_on(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("training.keeping.Keeper._judge", interrupted)
+        patched.setattr("training.runs.keeping.Keeper._judge", interrupted)
         result = run(*FULL, "--output", "run")
     assert result.exit_code == 130
     assert "interrupted at step 5; --resume goes on from step 4" in result.output

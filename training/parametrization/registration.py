@@ -46,8 +46,8 @@ from analysis import Status, spectral_projector
 from analysis.arguments import whole_number
 from corrector import MCWEENY, Corrector
 
+from .matrices import Layout, layout_of
 from .projection import near, project, ranks, wide
-from .weight_matrices import Layout, layout_of
 
 if TYPE_CHECKING:
     from jaxtyping import Inexact
@@ -67,7 +67,8 @@ def idempotent(
 
     The tensor becomes P(A) = lim gᵏ(A), so that P² = P to rounding; A is the parameter trained in its place,
     `module.parametrizations.weight.original`.  The rank stays; 2r(m − r) dimensions are left to train.  The
-    docstring of `training.parametrization` derives the gradient and says what training mode does to A.
+    docstring of `training.parametrization.registration` derives the gradient, and says what training mode
+    does to A.
 
     A layer is made idempotent as a whole, f(f(x)) = f(x):
 

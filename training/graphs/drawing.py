@@ -1,4 +1,4 @@
-"""Pictures of computational graphs; with `plotting`, all here that imports matplotlib."""
+"""Pictures of computational graphs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matplotlib.textpath import text_to_path
 
 from analysis.plotting import PALETTE, new_figure, styled
 
-from .graph_layout import layered
+from .layout import layered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .graph_layout import Layout
+    from .layout import Layout
 
 _KINDS = {  # torchviz's colours, in the project's palette
     "parameter": (PALETTE[4], 0.55, "parameter"),
@@ -56,7 +56,7 @@ def graph_panels(
     An inch in these figures is an inch on paper, and they are as wide as their graphs.
 
     Args:
-        panels: titles, and graphs by `training.graphs.computational_graph`.
+        panels: titles, and graphs by `training.graphs.recording.computational_graph`.
         caption: a text below.
         cuts: by title a node, below which a red line goes across.
         kept: frame the outputs that are kept for a backward pass.

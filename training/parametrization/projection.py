@@ -1,6 +1,6 @@
 """The projector P(A) = lim gᵏ(A) as an operation of torch: with derivatives, vectorised, compiled.
 
-The docstring of `training.parametrization` derives them.
+The docstring of `training.parametrization.registration` derives them.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def computational_graph(tensor: Tensor, names: Mapping[str, Tensor] | None = Non
     pass, but that checkpointed parts are computed again.
 
     References: the notes, section 2.2, whose figures 5 and 6 torchviz drew with the same kinds;
-    `training.graph_drawing.graph_panels` draws them.
+    `training.graphs.drawing.graph_panels` draws them.
 
     >>> W, x = torch.ones(2, 2, requires_grad=True), torch.ones(3, 2)
     >>> graph = computational_graph((x @ W).sum(), {"W": W, "x": x})

@@ -22,19 +22,18 @@ from torch import Tensor, nn
 
 from analysis.collapse import VARIANCE_FLOOR
 from corrector import MCWEENY, Corrector, smoothstep
-
-from .ensemble import Ensemble, MemberwiseAdam
-from .measures import measure, metrics
-from .networks import perceptron
-from .rules import idempotency_loss
+from training.ensemble import Ensemble, MemberwiseAdam
+from training.measures import measure, metrics
+from training.networks import perceptron
+from training.rules.loss import idempotency_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jaxtyping import Float
 
-    from .data import Images
-    from .rules import Rule
+    from training.data import Images
+    from training.rules.loss import Rule
 
 APPLICATIONS = 5
 MEASURES = (

@@ -19,8 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from corrector.files import whole_file
-
-from .weights import opened
+from training.weights import opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

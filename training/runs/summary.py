@@ -9,12 +9,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from corrector.files import whole_file
+from training.weights import load_weights
 
-from . import plotting
+from .curves import run_curves
 from .history import read_history
 from .keeping import BEST
 from .module import MEASURES, clean, inputs
-from .weights import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ def conclude(
     folder = keeper.folder
     run.write(folder / NETWORK)
     rows = _rows(run, keeper, before)
-    figure = plotting.run_curves(read_history(folder / "metrics.csv"))
+    figure = run_curves(read_history(folder / "metrics.csv"))
     with whole_file(folder / "curves.png") as draft:
         figure.savefig(draft)
     summary = {

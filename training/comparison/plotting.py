@@ -1,4 +1,4 @@
-"""Pictures of training runs."""
+"""Pictures of a comparison, and of the basins beside it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
-from analysis.collapse import VARIANCE_FLOOR
 from analysis.plotting import PALETTE, draw_basins, new_figure, styled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import xarray as xr
     from matplotlib.axis import Axis
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from analysis import Basins
 
-    from .comparison import Comparison
+    from .comparing import Comparison
 
 _MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _SHOWN = {"reconstruction": (1e-3, 1.0), "centred": (1e-4, 10.0), "kept": (1e-3, 2.0)}
@@ -140,35 +139,6 @@ def pictures(comparison: Comparison, count: int = 10, applications: int = 5) -> 
             ax.imshow(np.concatenate(list(strip), axis=1), cmap="gray", vmin=0, vmax=1)
             ax.set_axis_off()
             ax.text(-0.01, 0.5, label, transform=ax.transAxes, ha="right", va="center")
-    return figure
-
-
-def run_curves(history: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw one run's task loss and idempotent error by steps, the guard against collapse beside them.
-
-    Args:
-        history: the columns of a metrics.csv.
-    """
-    panels = {
-        "loss": {"task": "task, training", "validation_task": "task", "validation_error": "idempotent error"},
-        "guard: share of variance kept": {"validation_kept": "variance kept"},
-        "guard: effective rank": {"validation_rank": "effective rank"},
-    }
-    steps = np.asarray(history["step"])
-    with styled():
-        figure = new_figure(10.5, 3.6)
-        for i, (title, lines) in enumerate(panels.items()):
-            ax = figure.add_subplot(1, len(panels), i + 1)
-            for k, (name, label) in enumerate(lines.items()):
-                values = np.asarray(history[name])
-                there = np.isfinite(values) & (values > 0 if i < 2 else True)
-                if there.any():
-                    ax.plot(steps[there], values[there], color=PALETTE[k], label=label, lw=1.4)
-            ax.set(xlabel="step", title=title, yscale="log" if i < 2 else "linear")
-            if i == 1:
-                ax.axhline(VARIANCE_FLOOR, color="grey", ls="--", lw=1, label="collapsed below")
-            if i < 2:
-                ax.legend()
     return figure
 
 

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
-from .data import digits, mnist
-from .generators import chance, generator
+from training.data import digits, mnist
+from training.generators import chance, generator
+from training.subjects import DATA, imported, named_inputs
+
 from .module import Noisy, inputs
-from .subjects import DATA, imported, named_inputs
 
 if TYPE_CHECKING:
     from torch import nn

@@ -2,7 +2,7 @@
 
 A checkpoint lies between two steps of the optimizer, and holds all that the next step depends on: weights,
 the optimizer's state and the schedule's, the random generators of every process, and how many batches were
-used.  The batches are functions of their number (`training.batches`), Lightning's own counters of epochs
+used.  The batches are functions of their number (`training.runs.batches`), Lightning's own counters of epochs
 and batches start at 0 again in every process.  So a run that was killed goes on as if it had not been.
 """
 
@@ -16,7 +16,8 @@ import lightning.pytorch as pl
 import numpy as np
 import torch.distributed as dist
 
-from .generators import restore, seed_all, states
+from training.generators import restore, seed_all, states
+
 from .module import NotFiniteError
 
 if TYPE_CHECKING:

@@ -14,17 +14,17 @@ from torch import Tensor, nn
 
 from analysis.frameworks import in_mode
 from corrector.files import whole_file
+from training.auditing import require_fit
+from training.framework import Torch
+from training.generators import chance
+from training.rules.applications import application
+from training.subjects import architecture, imported, named_network
+from training.weights import save_network
 
-from .applications import application
-from .auditing import require_fit
 from .batches import Parts, named_parts, noisy
 from .checkpoints import SafetensorsIO
 from .configuration import parsed_arguments
-from .framework import Torch
-from .generators import chance
 from .module import TASKS, IdempotentTraining, inputs, measured
-from .subjects import architecture, imported, named_network
-from .weights import save_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

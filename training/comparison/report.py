@@ -12,11 +12,11 @@ import numpy as np
 
 from analysis import basins
 from corrector import derive
+from training.statistics import Estimate, geometric, paired_ratio, verdict
+from training.weights import save_perceptron
 
 from . import plotting
-from .comparison import APPLICATIONS, REFERENCE, Comparison, collapsed
-from .statistics import Estimate, geometric, paired_ratio, verdict
-from .weights import save_perceptron
+from .comparing import APPLICATIONS, REFERENCE, Comparison, collapsed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

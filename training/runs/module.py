@@ -20,10 +20,9 @@ from torch import Tensor, nn
 
 from analysis.collapse import VARIANCE_FLOOR
 from analysis.frameworks import in_mode
-
-from .applications import shared_masks
-from .measures import measure
-from .rules import IdempotencyLoss
+from training.measures import measure
+from training.rules.applications import shared_masks
+from training.rules.loss import IdempotencyLoss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,0 +1,1 @@
+"""`corrector demo`: rules compared fairly, and the report."""

@@ -1,0 +1,1 @@
+"""Computational graphs as torch records them: read, laid out, drawn."""

@@ -1,0 +1,1 @@
+"""Weights that are idempotent matrices: `idempotent` and what it needs."""

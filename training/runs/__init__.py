@@ -1,0 +1,1 @@
+"""`corrector train`: one run, on Lightning, in a folder."""

@@ -1,0 +1,44 @@
+"""The picture of one run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.collapse import VARIANCE_FLOOR
+from analysis.plotting import PALETTE, new_figure, styled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.figure import Figure
+
+
+def run_curves(history: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw one run's task loss and idempotent error by steps, the guard against collapse beside them.
+
+    Args:
+        history: the columns of a metrics.csv.
+    """
+    panels = {
+        "loss": {"task": "task, training", "validation_task": "task", "validation_error": "idempotent error"},
+        "guard: share of variance kept": {"validation_kept": "variance kept"},
+        "guard: effective rank": {"validation_rank": "effective rank"},
+    }
+    steps = np.asarray(history["step"])
+    with styled():
+        figure = new_figure(10.5, 3.6)
+        for i, (title, lines) in enumerate(panels.items()):
+            ax = figure.add_subplot(1, len(panels), i + 1)
+            for k, (name, label) in enumerate(lines.items()):
+                values = np.asarray(history[name])
+                there = np.isfinite(values) & (values > 0 if i < 2 else True)
+                if there.any():
+                    ax.plot(steps[there], values[there], color=PALETTE[k], label=label, lw=1.4)
+            ax.set(xlabel="step", title=title, yscale="log" if i < 2 else "linear")
+            if i == 1:
+                ax.axhline(VARIANCE_FLOOR, color="grey", ls="--", lw=1, label="collapsed below")
+            if i < 2:
+                ax.legend()
+    return figure
