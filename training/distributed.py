@@ -15,7 +15,7 @@ import sys
 import warnings
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import numpy as np
@@ -33,7 +33,7 @@ from corrector.cli import given_corrector, given_interval, require_use, run, whi
 from corrector.files import whole_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
     from torch.distributed.device_mesh import DeviceMesh
@@ -191,5 +191,21 @@ def _opened(path: Path) -> np.ndarray[Any, Any]:
         raise click.BadParameter(given, param_hint="MATRIX") from None
 
 
+def end_after(work: Callable[[], Any]) -> NoReturn:
+    """Do the work of a process among others, and end it at once.
+
+    Python's own way out would abort some of these processes: threads of gloo that outlive their group hold
+    the tensors of its last messages, and cannot let go of them in an interpreter that is being taken down.
+    """
+    status: Any = 0
+    try:
+        work()
+    except SystemExit as leaving:
+        status = leaving.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status or 0)
+
+
 if __name__ == "__main__":
-    run(main, "training.distributed", silent=os.environ.get("RANK", "0") != "0")
+    end_after(lambda: run(main, "training.distributed", silent=os.environ.get("RANK", "0") != "0"))

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .data import digits, mnist
+from .foreign import place, told
 from .networks import network
 from .weights import load_network, load_weights, opened
 
@@ -46,6 +47,9 @@ def named_network(
         return load_network(Path(name))
     if Path(name).suffix in _PICKLED:
         opened(Path(name))
+    module, _, last = name.rpartition(".")
+    if module and ":" not in name:
+        raise ValueError(f"expected a colon in an import path, as in {module}:{last}; got {name}")
     net = (
         imported(name, "a torch.nn.Module", lambda found: isinstance(found, nn.Module), arguments)
         if ":" in name
@@ -131,7 +135,7 @@ def imported(
         found = importlib.import_module(module)
     except Exception as error:
         raise ValueError(
-            f"expected a module that can be imported at {path}; got {type(error).__name__}: {error}"
+            f"expected a module that can be imported at {path}; got {told(error)}{_at(error)}"
         ) from error
     finally:
         with suppress(ValueError):
@@ -143,6 +147,8 @@ def imported(
         try:
             subject = subject(**arguments)
         except TypeError as error:
+            if place(error):  # not the call, but something in what was called
+                raise
             given = f"these arguments ({', '.join(arguments)})" if arguments else "no arguments"
             raise ValueError(
                 f"expected {wanted} at {path}, or what makes one of {given}; got: {error}"
@@ -150,3 +156,8 @@ def imported(
     if not fits(subject):
         raise ValueError(f"expected {wanted} at {path}; got {type(subject).__name__}")
     return subject
+
+
+def _at(error: Exception) -> str:
+    where = place(error)
+    return f" ({where})" if where else ""

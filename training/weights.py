@@ -10,7 +10,7 @@ import safetensors
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
-from torch import nn
+from torch import Tensor, nn
 
 from .networks import network, perceptron
 
@@ -38,8 +38,17 @@ def save_network(
     header = dict(description) if architecture is None else {"architecture": architecture} | dict(description)
     # Weights that are tied are written twice: the format has no way to say so.
     tensors = {name: part.detach().cpu().contiguous().clone() for name, part in net.state_dict().items()}
-    path.write_bytes(save(tensors, metadata=header))
+    path.write_bytes(as_safetensors(tensors, header))
     return header
+
+
+def as_safetensors(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> bytes:
+    """Return a safetensors file, the same bytes for the same contents: `save` mixes the header's entries."""
+    written = save(dict(tensors), metadata=dict(header))
+    length = int.from_bytes(written[:8], "little")
+    ordered = json.dumps(json.loads(written[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    padded = ordered.ljust(-(-len(ordered) // 8) * 8)
+    return len(padded).to_bytes(8, "little") + padded + written[8 + length :]
 
 
 def load_network(path: Path) -> nn.Module:
@@ -55,9 +64,12 @@ def load_network(path: Path) -> nn.Module:
     try:
         build = _builder(json.loads(header["architecture"]), path)
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError):
+        own = header.get("network", "")
+        got = f"one of {own}" if ":" in own else "none"
+        name = own if ":" in own else "the network"
         raise ValueError(
-            f"expected a header with an architecture that is known in {path}; "
-            "got none: name the network, and this file with --weights"
+            f"expected a header with an architecture that is known in {path}; got {got}: name {name} as "
+            "the network, and this file with --weights"
         ) from None
     with torch.device("meta"):  # takes no memory, whatever the header says
         shapes = {name: list(part.shape) for name, part in build().state_dict().items()}

@@ -25,6 +25,7 @@ from sklearn.datasets import load_digits, load_sample_images, load_wine
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, Normalizer, RobustScaler, StandardScaler
+from torch.nn.functional import normalize
 
 from analysis import assert_idempotent
 
@@ -159,7 +160,7 @@ def test_filling_a_paragraph_again_may_move_a_word():
         (lambda A: scipy.ndimage.grey_closing(A, 3), grey),
         (scipy.ndimage.binary_fill_holes, arrays(bool, (6, 6))),
         (
-            lambda x: functional.normalize(x, dim=1),
+            lambda x: normalize(x, dim=1),
             [torch.randn(5, 3, generator=torch.Generator().manual_seed(0))],
         ),
         (lambda x: torch.log_softmax(x, 0), [torch.arange(5.0)]),

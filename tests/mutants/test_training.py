@@ -382,7 +382,7 @@ MUTANTS = [
         + "::test_it_starts_at_the_projector_it_is_near_and_else_at_the_nearest_orthogonal_one",
     ),
     ("training/runs/module.py", "y[0].numel() / 2 if self.summed", "y[0].numel() if self.summed", MODULE),
-    ("training/runs/module.py", "self.task(y, clean(batch))", "self.task(y, x)", MODULE),
+    ("training/runs/module.py", "found = task(y, clean(batch))", "found = task(y, batch)", MODULE),
     (
         "training/runs/module.py",
         'losses["idempotency"] = self.weight * values',
@@ -394,6 +394,24 @@ MUTANTS = [
         "self._require_finite(values, x)",
         "",
         TRAIN + "::test_what_is_not_finite_stops_before_it_is_in_the_weights",
+    ),
+    (
+        "training/runs/keeping.py",
+        "(now.step % pace.checkpoint == 0 or self.interrupted)",
+        "now.step % pace.checkpoint == 0",
+        TRAIN + "::test_an_interruption_ends_the_step_and_a_second_one_does_not",
+    ),
+    (
+        "training/runs/folder.py",
+        "lock.acquire(blocking=False)",
+        "pass",
+        TRAIN + "::test_two_processes_are_not_at_one_run",
+    ),
+    (
+        "training/foreign.py",
+        "            return None\n",
+        "            continue\n",
+        TRAIN + "::test_errors_of_ours_have_no_place_in_theirs",
     ),
     ("training/runs/batches.py", "generator(self.seed, epoch)", "generator(self.seed)", BATCHES),
     ("training/runs/batches.py", "with chance(self.seed, k, self.rank):", "if True:", BATCHES),

@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from corrector import smoothstep
 from training import idempotency_loss, samples_per_process, shared_masks
+from training.distributed import end_after
 from training.networks import perceptron
 
 RULES = ["modified", "ordinary", "target", "inner", "outer"]
@@ -137,4 +138,4 @@ def main(path):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    end_after(lambda: main(sys.argv[1]))

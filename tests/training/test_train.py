@@ -5,8 +5,10 @@ import json
 import os
 import pickle
 import random
+import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import click
@@ -20,13 +22,16 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tests.benchmarks import kills
-from training.networks import perceptron
+from training.foreign import place
+from training.networks import network, perceptron
 from training.rules.applications import Buffers
 from training.rules.loss import Reduction, Rule
 from training.runs.choices import schedule
 from training.runs.cli import train
+from training.runs.folder import alone
 from training.runs.keeping import Keeper
 from training.runs.module import Masks
+from training.runs.summary import show
 from training.weights import load_network, save_perceptron
 
 OWN = """
@@ -104,6 +109,29 @@ class Told(DummyLogger):
 
 few = torch.zeros(19, 64)
 
+def holed():
+    return torch.where(torch.arange(200)[:, None] == 7, torch.nan, rows())
+
+def bytes_of_pixels():
+    return torch.zeros(99, 64, dtype=torch.uint8)
+
+class Lost(nn.Linear):
+    def __init__(self):
+        super().__init__(64, 64)
+    def forward(self, x):
+        return {"y": super().forward(x)}["z"]
+
+class Keyed(Items):
+    def __getitem__(self, i):
+        return {"x": rows()[i]} if i < 149 else {"x": rows()[i]}["image"]
+
+class Misbuilt(nn.Linear):
+    def __init__(self):
+        super().__init__(64, "64")
+
+def a_row_each(output, batch):
+    return output.mean(1)
+
 def to_zero(output, batch):
     return output.square().sum()
 
@@ -163,13 +191,22 @@ def test_a_run_leaves_its_network_its_figures_and_what_reproduces_it(folder):
     assert min(matplotlib.image.imread("run/curves.png").shape[:2]) > 300
     summary = json.loads((folder / "run" / "summary.json").read_text())
     assert summary["stopped"] is None
+    assert summary["corrector"] == "3x² − 2x³"
+    assert set(summary["test"]) == {"before", "after", "best", "identity", "constant map"}
     assert summary["steps"] == 23
     assert summary["test"]["after"]["task"] < summary["test"]["before"]["task"]
     assert summary["test"]["constant map"]["centred"] is None
     done(run("--config", "run/config.yaml", "--output", "again"))
     assert same("run/network.safetensors", "again/network.safetensors")
-    for name in ("config.yaml", "metrics.csv", "summary.json"):
-        assert (folder / "run" / name).read_bytes() == (folder / "again" / name).read_bytes()
+    for path in (folder / "run").iterdir():
+        assert path.read_bytes() == (folder / "again" / path.name).read_bytes(), path.name
+    options = yaml.safe_load((folder / "run" / "config.yaml").read_text())
+    assert options["order"] == 1
+    assert options["clip"] is None
+    done(run("--config", "run/config.yaml", "--alphas", "0,0,10,-15,6", "--output", "other"))
+    again = json.loads((folder / "other" / "summary.json").read_text())
+    assert again["corrector"] == "10x³ − 15x⁴ + 6x⁵"
+    assert again["options"]["order"] is None
 
 
 def test_flags_override_the_file_whose_keys_may_have_either_dash(folder):
@@ -286,7 +323,7 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(folder, killed, n):
         path.name for path in (folder / "whole").iterdir()
     }
     shown = done(run("--resume", "--output", "run"))
-    assert shown == "The run in run is finished: run/network.safetensors\n"
+    assert shown.startswith("The run in run is finished: run/network.safetensors;")
     rows = csv.DictReader((folder / "run" / "metrics.csv").read_text().splitlines())
     steps = [int(row["step"]) for row in rows]
     assert steps == sorted(set(steps))
@@ -303,16 +340,96 @@ def test_signals_that_kill_change_nothing_either(folder):
 
 
 @pytest.mark.usefixtures("folder")
-def test_an_interruption_says_where_to_go_on(monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(("signals", "saved"), [(1, 5), (2, 4)])
+def test_an_interruption_ends_the_step_and_a_second_one_does_not(monkeypatch, signals, saved):
+    judge = Keeper._judge
+
+    def interrupted(self, trainer):
+        for _ in range(signals):
+            signal.raise_signal(signal.SIGINT)
+        judge(self, trainer)
 
     with monkeypatch.context() as patched:
-        patched.setattr("training.runs.keeping.Keeper._judge", interrupted)
+        patched.setattr(Keeper, "_judge", interrupted)
         result = run(*FULL, "--output", "run")
     assert result.exit_code == 130
-    assert "interrupted at step 5; --resume goes on from step 4" in result.output
+    assert f"interrupted at step 5; --resume goes on from step {saved}" in result.output
     done(run("--resume", "--output", "run"))
+    done(run(*FULL, "--output", "whole"))
+    assert same("run/network.safetensors", "whole/network.safetensors")
+
+
+@pytest.mark.usefixtures("folder")
+def test_two_processes_are_not_at_one_run(killed):
+    killed(1, *FULL, "--output", "run")
+    with alone(Path("run")):
+        result = run("--resume", "--output", "run")
+    assert "no other process is at; got one being trained: run" in said(result)
+    done(run("--resume", "--output", "run"))
+    Path("run/network.safetensors").unlink()
+    assert "of a run that has ended; got none" in said(run("--resume", "--output", "run"))
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_network_that_was_collapsed_from_the_start_is_told_so():
+    result = quick("own:Flat", "digits", "--task", "own:to_zero", "--output", "run", "--weights", zero())
+    assert result.exit_code == 1
+    assert "were collapsed at the beginning, and are in the end; more --epochs" in result.output
+    assert not Path("run/best.safetensors").exists()
+
+
+def zero():
+    save_file({"share": torch.zeros(())}, "zero.safetensors")
+    return "zero.safetensors"
+
+
+@pytest.mark.usefixtures("folder")
+def test_tables_are_whole_in_narrow_terminals(monkeypatch, capsys):
+    row = dict.fromkeys(("task", "error", "relative", "centred", "kept", "rank"), 0.0123456)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    show({"before": row | {"collapsed": False}, "best": row | {"collapsed": True, "kept": 3e-14}}, 7)
+    shown = capsys.readouterr().out
+    assert shown.count("0.0123") == 10
+    assert "best, step 7" in shown
+    assert "…" not in shown
+    assert "<1e-9" in shown
+
+
+@pytest.mark.usefixtures("folder")
+def test_lines_of_progress_where_there_is_no_terminal(monkeypatch):
+    monkeypatch.setattr("training.runs.history._EVERY", 0)
+    result = quick("own:Net", "digits", "--output", "run")
+    assert "step 23/23: centred error" in done(result)
+
+
+@pytest.mark.usefixtures("folder")
+def test_data_take_the_networks_precision():
+    np.save("double.npy", np.random.default_rng(0).random((60, 64)))
+    options = ("own:Net", "double.npy", *QUICK, "--batch-size", "20")
+    done(run(*options, "--output", "single"))
+    done(run(*options, "--output", "double", "--precision", "64-true"))
+    assert load_file("single/network.safetensors")["0.weight"].dtype == torch.float32
+    assert load_file("double/network.safetensors")["0.weight"].dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["own:Lost", "digits"], "KeyError: 'z' (own.py, line"),
+        (["own:Net", "own:Keyed", "--epochs", "9"], "KeyError: 'image' (own.py, line"),
+        (["own:Misbuilt", "digits"], "in __init__)"),
+        (
+            ["raising:Net", "digits"],
+            "got ZeroDivisionError: division by zero (raising.py, line 2, in <module>)",
+        ),
+    ],
+)
+def test_errors_of_ones_own_code_are_told_with_their_place(folder, arguments, words):
+    (folder / "raising.py").write_text("one = 1\none / 0\n")
+    result = run(*arguments, *QUICK[:2], "--accelerator", "cpu", "--output", "run")
+    assert words in said(result)
+    assert result.exit_code
 
 
 @pytest.mark.parametrize(
@@ -389,6 +506,9 @@ def broken(folder):
     (folder / "nested.yaml").write_text("epochs: {a: 1}\n")
     (folder / "laughs.yaml").write_text("shape: [[1, 28], 28]\n")
     (folder / "words.yaml").write_text("epochs: many\n")
+    (folder / "half.yaml").write_text("epochs: 1.5\n")
+    (folder / "twice.yaml").write_text("epochs: 1\nepochs: 2\n")
+    (folder / "nothing.yaml").write_text("# nothing\n")
     return folder
 
 
@@ -401,7 +521,24 @@ def broken(folder):
             ["own:Net", "digits", "--output", "notes"],
             "expected a new or empty folder, or --resume; got notes",
         ),
-        (["--resume", "--output", "empty"], "empty/config.yaml"),
+        (["--resume", "--output", "empty"], "with empty/config.yaml; got one without"),
+        (["--resume", "--output", "run"], "with run/config.yaml; got none"),
+        (
+            ["own:Net", "digits", "--rule", "ordinary", "--order", "2", "--output", "run"],
+            "expected --order together with --rule modified or m1",
+        ),
+        (
+            ["own:Net", "digits", "--alphas", "0,1,1", "--output", "run"],
+            "expected a corrector, which keeps 0",
+        ),
+        (["own:Net", "digits", "--alphas", "1", "--output", "run"], "got g(x) = x"),
+        (["own.Net", "digits", "--output", "run"], "expected a colon in an import path, as in own:Net"),
+        (["own:Net", "own:holed", "--output", "run"], "finite numbers in own:holed; got others in sample 7"),
+        (["own:Net", "own:bytes_of_pixels", "--output", "run"], "got torch.uint8"),
+        (
+            ["own:Net", "digits", "--task", "own:a_row_each", "--output", "run"],
+            "expected a task that returns a tensor without axes, as .mean() makes it; got shape (300,)",
+        ),
         (["own:Narrow", "digits", "--output", "run"], "of shape (2, 64); got (2, 63)"),
         (["own:Fixed", "digits", "--output", "run"], "expected a network with weights to train; got Fixed"),
         (["own:Sharp", "digits", "--output", "run"], "finite weights in own:Sharp; got others in 0.bias"),
@@ -485,6 +622,12 @@ def broken(folder):
         (["--config", "nested.yaml", "--output", "run"], "expected one value or a list for epochs"),
         (["--config", "words.yaml", "--output", "run"], "'many' is not a valid integer"),
         (["--config", "none.yaml", "--output", "run"], "none.yaml"),
+        (["--config", "half.yaml", "--output", "run"], "'1.5' is not a valid integer"),
+        (["--config", "twice.yaml", "--output", "run"], "epochs twice"),
+        (
+            ["--config", "nothing.yaml", "--output", "run"],
+            "from options to values in nothing.yaml; got nothing",
+        ),
     ],
 )
 def test_mistakes_are_named_and_nothing_is_written_or_run(broken, arguments, words):
@@ -495,6 +638,12 @@ def test_mistakes_are_named_and_nothing_is_written_or_run(broken, arguments, wor
     assert isinstance(result.exception, SystemExit | ValueError | OSError | TypeError)
     assert "executed" not in result.output
     assert sorted(str(path) for path in broken.rglob("*")) == before
+
+
+def test_errors_of_ours_have_no_place_in_theirs():
+    with pytest.raises(ValueError, match="must be one of") as caught:
+        network("x")
+    assert place(caught.value) is None
 
 
 class Evil:

@@ -47,7 +47,9 @@ class Parts:
     test: Any
 
 
-def named_parts(name: str, net: nn.Module, directory: Path | None, shape: str | None, seed: int) -> Parts:
+def named_parts(
+    name: str, net: nn.Module, directory: Path | None, shape: str | None, seed: int, dtype: torch.dtype
+) -> Parts:
     """Return the data that a command line names.
 
     Args:
@@ -57,15 +59,17 @@ def named_parts(name: str, net: nn.Module, directory: Path | None, shape: str | 
         directory: of MNIST's files.
         shape: what each input is reshaped to, as "1,28,28".
         seed: of what is held out, and of the normal inputs.
+        dtype: of the inputs, where they are one tensor.
 
     Raises:
         OSError: a file is missing.
-        ValueError: there is no such data, or too little of it.
+        ValueError: there is no such data, too little of it, or it is not finite.
         TypeError: a batch of it holds no floating-point tensor where inputs are looked for.
     """
     if name in ("digits", "mnist"):
         images = digits() if name == "digits" else mnist(directory)
-        train, *held = (_reshaped(x, shape) for x in (images.train, images.validation, images.test))
+        whole = (images.train, images.validation, images.test)
+        train, *held = (_reshaped(x.to(dtype), shape) for x in whole)
         return Parts(train, torch.arange(len(train)), *(x[:_MEASURED] for x in held))
     if ":" in name:
         data = imported(name, "a tensor or a Dataset", _is_data)
@@ -74,7 +78,10 @@ def named_parts(name: str, net: nn.Module, directory: Path | None, shape: str | 
     else:
         raise ValueError(f"expected {', '.join(DATA)}, a .npy file or an import path; got {name}")
     if isinstance(data, Tensor):
-        data = _reshaped(data, shape)
+        data = _reshaped(data.to(dtype) if data.is_floating_point() else data, shape)
+        if not data.isfinite().all():
+            bad = int((~data.isfinite()).flatten(1).any(1).nonzero()[0])
+            raise ValueError(f"expected finite numbers in {name}; got others in sample {bad}, counted from 0")
     elif shape is not None:
         raise ValueError(
             f"expected --shape for a tensor, or a .npy file; got {type(data).__name__} from {name}"

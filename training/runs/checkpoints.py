@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from lightning.pytorch.plugins import CheckpointIO
 from safetensors import SafetensorError
-from safetensors.torch import save
 from torch import Tensor
 
 from corrector.files import whole_file
-from training.weights import opened
+from training.weights import as_safetensors, opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +59,7 @@ class SafetensorsIO(CheckpointIO):
         text = json.dumps(_encoded(checkpoint, tensors))
         Path(path).parent.mkdir(parents=True, exist_ok=True)  # which Lightning leaves to this
         with whole_file(path) as draft, draft.open("wb") as file:
-            file.write(save(tensors, metadata={_KIND: text}))
+            file.write(as_safetensors(tensors, {_KIND: text}))
             file.flush()
             os.fsync(file.fileno())
 

@@ -75,7 +75,9 @@ def assembled(options: Mapping[str, Any]) -> Run:
     arguments = parsed_arguments(options["network_argument"])
     with chance(seed):  # also what data of one's own draw
         net = named_network(options["network"], options["weights"], arguments)
-        parts = named_parts(options["data"], net, options["data_dir"], options["shape"], seed)
+        double = options["precision"].startswith("64")
+        dtype = torch.float64 if double else next((p.dtype for p in net.parameters()), torch.float32)
+        parts = named_parts(options["data"], net, options["data_dir"], options["shape"], seed, dtype)
     require_fit(net, inputs(parts.validation))
     if not any(p.requires_grad for p in net.parameters()):
         raise ValueError(f"expected a network with weights to train; got {type(net).__name__} without")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,13 @@ import click
 
 from corrector.cli import given_corrector, require_use, which_corrector
 
+from .folder import CONFIG, require_new, require_run
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_POLYNOMIAL = ("modified", "m1")
+"""Rules that a corrector makes."""
 _STATE = ("config", "output", "resume")
 """Options that say nothing of what is trained."""
 
@@ -137,21 +142,26 @@ def train(context: click.Context, /, **options: Any) -> None:
 
     NETWORK is an import path, package.module:name, to a torch.nn.Module or to what makes one, with
     modules of the current folder found; a .safetensors file with the architecture in its header; or one of
-    the sources': N1 to N4, B1 to B4.  DATA is digits or mnist, normal (drawn from N(0, 1)), a .npy file with
-    an input a row, or an import path to a tensor, to a torch Dataset or to what makes one; its items are
-    inputs, tuples that begin with one, or mappings that call it image or x.
+    the sources': N1 to N4, B1 to B4, u-dcgan-mnist, u-dcgan-celeba.  DATA is digits or mnist, normal (drawn
+    from N(0, 1)), a .npy file with an input a row, or an import path to a tensor, to a torch Dataset or to
+    what makes one; its items are inputs, tuples that begin with one, or mappings that call it image or x.
 
     Descends a·task + w·rule by Lightning.  The folder holds config.yaml (every option: the run again by
-    --config), metrics.csv, last.safetensors (the checkpoint), best.safetensors (the best network on held-out
-    data), and in the end network.safetensors, summary.json and curves.png.  A run that was killed
-    goes on by --resume to the same weights.
+    --config), metrics.csv, best.safetensors (the best network on held-out data), and in the end
+    network.safetensors, summary.json and curves.png; until then last.safetensors, the checkpoint.  A run that
+    was killed or interrupted goes on by --resume to the same weights; one that has ended does not, but
+    another may begin with its network by --weights.
 
     Exit status 1: the outputs collapsed, or a loss or a gradient was not finite.
     """
     if options["output"] is None:
         raise click.UsageError("expected --output, the run's folder; got none")
-    config = options["output"] / "config.yaml"
-    if options["resume"]:
+    if not options["resume"]:
+        if "LOCAL_RANK" not in os.environ:  # the others come when the first has begun
+            require_new(options["output"])
+    else:
+        require_run(options["output"])
+        config = options["output"] / CONFIG
         stored = context.command.make_context("train", [], default_map=_options_of(config, context.command))
         _require_same(context, stored.params)
         options = stored.params | {name: options[name] for name in _STATE}
@@ -168,10 +178,32 @@ def train(context: click.Context, /, **options: Any) -> None:
         )
     if options["task"] == "none" and not options["weight"]:
         raise click.UsageError("expected a task or a rule to train by; got --task none and --weight 0")
+    for name in ("order", "alphas"):
+        used = options["rule"] in _POLYNOMIAL or options[name] is None
+        require_use(context, name, f"--rule {' or '.join(_POLYNOMIAL)}", used=used)
+    _settle_corrector(context, options)
     corrector = given_corrector(options["order"], options["alphas"])
+    if not corrector.order:
+        raise click.UsageError(
+            f"expected a corrector, which keeps 0 and 1 and is flat there; got g(x) = {corrector}"
+        )
     from .running import run_training
 
     run_training(options | {"corrector": corrector}, _resolved(context.command, options))
+
+
+def _settle_corrector(context: click.Context, options: dict[str, Any]) -> None:
+    """Let the one of --order and --alphas on the command line stand over the other in a file."""
+    given = {
+        name
+        for name in ("order", "alphas")
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    if len(given) == 1:
+        (other,) = {"order", "alphas"} - given
+        options[other] = None
+    if options["alphas"] is None and options["order"] is None and options["rule"] in _POLYNOMIAL:
+        options["order"] = 1
 
 
 def _options_of(path: Path, command: click.Command) -> dict[str, Any]:
@@ -190,14 +222,12 @@ def _names(command: click.Command) -> dict[str, str]:
 
 
 def _resolved(command: click.Command, options: dict[str, Any]) -> dict[str, Any]:
-    """Every option that has a value, as YAML holds them."""
+    """Every option as YAML holds them, None where there is no default."""
     from .configuration import parsed_arguments
 
     found: dict[str, Any] = {}
     for name, option in _names(command).items():
         value = options[name]
-        if value is None or value == ():
-            continue
         value = parsed_arguments(value) if isinstance(value, tuple) else value
         found[option] = str(value) if isinstance(value, Path) else value
     return found

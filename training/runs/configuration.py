@@ -13,6 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+    """YAML without code, in which no key is said twice: of two the first would be lost."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
+    if twice is not None:
+        raise yaml.constructor.ConstructorError(None, None, f"{twice} twice", node.start_mark)
+    found: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    return found
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
 _MAPPED = "network-argument"
 """The option that may be given often, each time with a name of its own: in YAML a mapping."""
 
@@ -29,13 +45,16 @@ def read_options(path: Path, names: Mapping[str, str]) -> dict[str, Any]:
         ValueError: it is no YAML, no mapping, names an unknown option, or gives one what it cannot take.
     """
     try:
-        found = yaml.safe_load(path.read_bytes())
+        found = yaml.load(path.read_bytes(), _Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"expected plain YAML in {path}; got: {error}") from None
     if not isinstance(found, dict):
-        raise ValueError(f"expected a mapping from options to values in {path}; got {type(found).__name__}")
+        kind = "nothing" if found is None else type(found).__name__
+        raise ValueError(f"expected a mapping from options to values in {path}; got {kind}")
     options = {}
     for key, value in found.items():
+        if value is None:  # the option's default
+            continue
         name = str(key).replace("_", "-")
         if name not in names:
             near = get_close_matches(name, names, 1, cutoff=0)[0]
@@ -79,4 +98,4 @@ def _given(name: str, value: Any, path: Path) -> Any:
     if name == _MAPPED or isinstance(value, list | dict):
         kind = "a mapping" if name == _MAPPED else "one value or a list"
         raise ValueError(f"expected {kind} for {name} in {path}; got {type(value).__name__}")
-    return value
+    return str(value)  # a number would be cut to what the option takes

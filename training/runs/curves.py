@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_FEW = 20
+"""Validations that are marked one by one: a single one draws no line."""
+
+
 def run_curves(history: Mapping[str, Sequence[float]]) -> Figure:
     """Draw one run's task loss and idempotent error by steps, the guard against collapse beside them.
 
@@ -22,11 +26,16 @@ def run_curves(history: Mapping[str, Sequence[float]]) -> Figure:
         history: the columns of a metrics.csv.
     """
     panels = {
-        "loss": {"task": "task, training", "validation_task": "task", "validation_error": "idempotent error"},
+        "loss": {
+            "task": "task, training",
+            "validation_task": "task, validation",
+            "validation_error": "idempotent error",
+        },
         "guard: share of variance kept": {"validation_kept": "variance kept"},
         "guard: effective rank": {"validation_rank": "effective rank"},
     }
     steps = np.asarray(history["step"])
+    few = sum(np.isfinite(history["validation_kept"])) <= _FEW
     with styled():
         figure = new_figure(10.5, 3.6)
         for i, (title, lines) in enumerate(panels.items()):
@@ -35,10 +44,11 @@ def run_curves(history: Mapping[str, Sequence[float]]) -> Figure:
                 values = np.asarray(history[name])
                 there = np.isfinite(values) & (values > 0 if i < 2 else True)
                 if there.any():
-                    ax.plot(steps[there], values[there], color=PALETTE[k], label=label, lw=1.4)
+                    mark = "o" if few and name.startswith("validation") else ""
+                    ax.plot(steps[there], values[there], c=PALETTE[k], label=label, lw=1.4, marker=mark, ms=4)
             ax.set(xlabel="step", title=title, yscale="log" if i < 2 else "linear")
             if i == 1:
                 ax.axhline(VARIANCE_FLOOR, color="grey", ls="--", lw=1, label="collapsed below")
-            if i < 2:
+            if i < 2 and ax.get_legend_handles_labels()[0]:
                 ax.legend()
     return figure

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
+import time
 from io import StringIO
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from .module import MEASURES
 
@@ -18,6 +22,9 @@ COLUMNS = (
     *("task_gradient", "idempotency_gradient", "cosine"),
     *(f"validation_{name}" for name in (*MEASURES, "collapsed")),
 )
+
+_EVERY = 30
+"""Seconds between two lines of progress, at least."""
 
 
 class History:
@@ -75,30 +82,36 @@ def read_history(path: Path) -> dict[str, list[float]]:
 
 
 class Bar:
-    """A bar of steps, with how the run fares beside it; nothing where nobody is looking."""
+    """A bar of steps, with how the run fares beside it; without a terminal, a line of it twice a minute."""
 
     def __init__(self, steps: int, *, shown: bool) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         console = Console(stderr=True)
+        self.spoken = time.monotonic() if shown and not console.is_terminal else math.inf
+        """When a line was last written, where there is no terminal for a bar."""
         columns = (
             TextColumn("step {task.completed}/{task.total}"),
-            BarColumn(),
-            TextColumn("{task.description}"),
+            BarColumn(16),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
+            TextColumn("{task.description}"),
         )
         self.progress = Progress(
             *columns, console=console, transient=True, disable=not (shown and console.is_terminal)
         )
+        self.steps = steps
         self.task = self.progress.add_task("", total=steps)
 
     def update(self, step: int, found: Mapping[str, float | bool]) -> None:
         """Show the step, and of what was last measured the error and its guard."""
         words = f"centred error {found['centred']:.3g}, variance kept {found['kept']:.3g}"
         self.progress.update(self.task, completed=step, description=words)
+        if time.monotonic() - self.spoken > _EVERY:
+            self.spoken = time.monotonic()
+            click.echo(f"step {step}/{self.steps}: {words}", err=True)
 
 
 def _shown(value: float | None) -> str:

@@ -18,6 +18,7 @@ import torch.distributed as dist
 
 from training.generators import restore, seed_all, states
 
+from .folder import BEST, CHECKPOINT
 from .module import NotFiniteError
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from .module import IdempotentTraining
 
     Measured = Mapping[str, float | bool]
-
-CHECKPOINT = "last.safetensors"
-BEST = "best.safetensors"
 
 
 class CollapseError(Exception):
@@ -113,6 +111,8 @@ class Keeper(pl.Callback):
         self.progressed = progressed or Progressed()
         self.random: list[dict[str, Any]] | None = None
         self.saved = self.progressed.step
+        self.interrupted = False
+        """Whether to stop after this step."""
 
     def on_load_checkpoint(self, _: pl.Trainer, __: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
         """Take the generators' states out of a checkpoint."""
@@ -150,9 +150,11 @@ class Keeper(pl.Callback):
         if validates:
             self._judge(trainer)
         # Not after the last step, from which there is nothing to go on with.
-        if now.step % pace.checkpoint == 0 and now.step < pace.steps:
+        if (now.step % pace.checkpoint == 0 or self.interrupted) and now.step < pace.steps:
             self._save(trainer, module)
         self.bar.update(now.step, now.last)
+        if self.interrupted:
+            raise KeyboardInterrupt
 
     def on_save_checkpoint(
         self, _: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]

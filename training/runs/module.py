@@ -170,7 +170,7 @@ class IdempotentTraining(pl.LightningModule):
         with shared_masks(self.net) if self.masks == "shared" else nullcontext():
             y = self.net(x)
             if self.task is not None:
-                values["task"] = self.task(y, clean(batch))
+                values["task"] = missed(self.task, y, batch)
                 scale = y[0].numel() / 2 if self.summed else 1.0
                 losses["task"] = self.task_weight * scale * values["task"]
             if self.weight:
@@ -249,9 +249,22 @@ def measured(f: Callable[[Tensor], Tensor], batch: Any, task: Task | None) -> di
     with torch.no_grad(), in_mode(f, "eval"):
         found: dict[str, float | bool] = {name: float(value) for name, value in measure(f, x).items()}
         if task is not None:
-            found = {"task": float(task(f(x), clean(batch)))} | found
+            found = {"task": float(missed(task, f(x), batch))} | found
     collapsed = not found["kept"] >= VARIANCE_FLOOR
     return found | {"centred": math.nan if collapsed else found["centred"], "collapsed": collapsed}
+
+
+def missed(task: Task, y: Tensor, batch: Any) -> Float[Tensor, ""]:
+    """Return the task's loss of y = f(x).
+
+    Raises:
+        TypeError: the task returns no scalar.
+    """
+    found = task(y, clean(batch))
+    if not isinstance(found, Tensor) or found.ndim:
+        got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        raise TypeError(f"expected a task that returns a tensor without axes, as .mean() makes it; got {got}")
+    return found
 
 
 def _origin(net: nn.Module, x: Tensor) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
+import signal
+import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,15 +17,17 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities import rank_zero_only
 
 from corrector.cli import Refused
+from training.foreign import foreign
 
 from . import choices
 from .batches import Batches
 from .checkpoints import load_run
 from .configuration import write_options
+from .folder import BEST, CHECKPOINT, CONFIG, METRICS, NETWORK, SUMMARY, alone, require_new
 from .history import Bar, History
-from .keeping import BEST, CHECKPOINT, CollapseError, Keeper, Pace, Progressed, score
+from .keeping import CollapseError, Keeper, Pace, Progressed, score
 from .module import NotFiniteError, inputs
-from .summary import NETWORK, SUMMARY, conclude, show
+from .summary import conclude, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,6 +58,7 @@ def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> Non
 
     Raises:
         OSError, ValueError: a mistake in what was asked; nothing was written.
+        ForeignError: the user's own code raised something.
         Refused: the outputs collapsed, or something is not finite.
     """
     folder, resume = options["output"], options["resume"]
@@ -61,10 +66,12 @@ def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> Non
     if resume and (folder / SUMMARY).is_file():
         _finished(folder)
         return
-    with _quiet():
+    with _quiet(), foreign(), ExitStack() as held:
+        if first and resume:
+            held.enter_context(alone(folder))
         run = choices.assembled(options)
         before = run.measure(run.test)
-        trainer, keeper, batches = _prepared(options, resolved, run, first=first)
+        trainer, keeper, batches = _prepared(options, resolved, run, held, first=first)
         try:
             stopped = _fit(trainer, keeper, run, batches, options)
             rows = conclude(run, keeper, before, resolved, stopped) if first else {}
@@ -72,22 +79,29 @@ def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> Non
             raise _Interrupted(
                 f"interrupted at step {keeper.progressed.step}; --resume goes on from step {keeper.saved}"
             ) from None
+        if first:
+            (folder / CHECKPOINT).unlink()  # there is nothing to go on with
     if not first:
         raise click.exceptions.Exit(stopped is not None)
-    (folder / CHECKPOINT).unlink()  # there is nothing to go on with
-    show(rows)
+    show(rows, keeper.progressed.best_step)
+    advice = "a lower --weight or --learning-rate or a larger --task-weight may help"
     if stopped is None and rows["after"]["collapsed"]:
         stopped = "the outputs are collapsed in the end"
+        if not keeper.progressed.spread:
+            stopped = "the outputs were collapsed at the beginning, and are in the end"
+            advice = "more --epochs, a larger --learning-rate or another initialisation may help"
     if stopped:
-        raise Refused(
-            f"{stopped}; a lower --weight or --learning-rate or a larger --task-weight may help. "
-            f"The network is in {folder / NETWORK}"
-        )
+        raise Refused(f"{stopped}; {advice}. The network is in {folder / NETWORK}")
     click.echo(f"\nNetwork: {folder / NETWORK}")
 
 
 def _prepared(
-    options: Mapping[str, Any], resolved: Mapping[str, Any], run: choices.Run, *, first: bool
+    options: Mapping[str, Any],
+    resolved: Mapping[str, Any],
+    run: choices.Run,
+    held: ExitStack,
+    *,
+    first: bool,
 ) -> tuple[pl.Trainer, Keeper, Batches]:
     """The trainer and its keeper, the folder ready for them; the last thing that can be refused is first."""
     folder, module, accumulate = options["output"], run.module, options["accumulate"]
@@ -108,9 +122,9 @@ def _prepared(
     }
     progressed = _progressed(folder, facts, module) if options["resume"] else None
     if first and not options["resume"]:
-        _begin(folder, resolved)
+        _begin(folder, resolved, held)
     length = progressed.length if progressed else None
-    history = History(folder / "metrics.csv", length, loggers) if first else None
+    history = History(folder / METRICS, length, loggers) if first else None
     if first:
         for draft in folder.glob(".*-*"):  # of what was being written when the run was killed
             draft.unlink()
@@ -152,7 +166,7 @@ def _fit(
         module.net.compile()
     status = "failed"
     try:
-        with keeper.bar.progress:
+        with keeper.bar.progress, _stopping(keeper, trainer.world_size):
             trainer.fit(module, batches.loader(done, stop, options["workers"]), ckpt_path=resumed)
         status = "success"
     except CollapseError as collapse:
@@ -162,25 +176,50 @@ def _fit(
             raise click.exceptions.Exit(1) from None
         epoch, step = (module.batches - 1) // batches.an_epoch, -(-module.batches // options["accumulate"])
         best = f", {folder / BEST} of step {keeper.progressed.best_step}" if keeper.progressed.best else ""
+        data = "inputs are not finite" in str(error)
+        advice = "look at the data" if data else "a lower --learning-rate, --weight or --clip may help"
         raise Refused(
             f"{error} (epoch {epoch}, step {step}); the last good checkpoint, {folder / CHECKPOINT}, is of "
-            f"step {keeper.saved}{best}; a lower --learning-rate, --weight or --clip may help"
+            f"step {keeper.saved}{best}; {advice}"
         ) from None
     except MisconfigurationException as error:
         raise ValueError(f"expected what Lightning's Trainer takes; got: {error}") from None
+    except RuntimeError:  # of a loader's workers, which are interrupted too
+        if keeper.interrupted:
+            raise KeyboardInterrupt from None
+        raise
     finally:
         if keeper.history is not None:
             keeper.history.finish(status)
     return None
 
 
-def _begin(folder: Path, resolved: Mapping[str, Any]) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"expected a new or empty folder, or --resume; got {folder}")
+@contextmanager
+def _stopping(keeper: Keeper, processes: int) -> Iterator[None]:
+    """Let a step end at Ctrl-C, unless it is the second; several processes would stop at several steps."""
+    if processes > 1 or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        if keeper.interrupted:
+            raise KeyboardInterrupt
+        keeper.interrupted = True
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _begin(folder: Path, resolved: Mapping[str, Any], held: ExitStack) -> None:
+    require_new(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    held.enter_context(alone(folder))
     version = importlib.metadata.version("corrector")
     head = f"corrector {version}, torch {torch.__version__}: corrector train --config config.yaml --output …"
-    write_options(folder / "config.yaml", head, resolved)
+    write_options(folder / CONFIG, head, resolved)
 
 
 def _progressed(folder: Path, facts: Mapping[str, Any], module: nn.Module) -> Progressed | None:
@@ -194,7 +233,9 @@ def _finished(folder: Path) -> None:
     stopped = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["stopped"]
     if stopped:
         raise Refused(f"expected a run to go on with; got one that has ended in {folder}: {stopped}")
-    click.echo(f"The run in {folder} is finished: {folder / NETWORK}")
+    if not (folder / NETWORK).is_file():
+        raise FileNotFoundError(f"expected {folder / NETWORK} of a run that has ended; got none")
+    click.echo(f"The run in {folder} is finished: {folder / NETWORK}; another may begin with it by --weights")
 
 
 def _first() -> bool:

@@ -12,8 +12,8 @@ from corrector.files import whole_file
 from training.weights import load_weights
 
 from .curves import run_curves
+from .folder import BEST, CURVES, METRICS, NETWORK, SUMMARY
 from .history import read_history
-from .keeping import BEST
 from .module import MEASURES, clean, inputs
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .keeping import Keeper
 
     Rows = Mapping[str, Mapping[str, float | bool]]
-
-NETWORK, SUMMARY = "network.safetensors", "summary.json"
 
 
 def conclude(
@@ -49,12 +47,13 @@ def conclude(
     folder = keeper.folder
     run.write(folder / NETWORK)
     rows = _rows(run, keeper, before)
-    figure = run_curves(read_history(folder / "metrics.csv"))
-    with whole_file(folder / "curves.png") as draft:
+    figure = run_curves(read_history(folder / METRICS))
+    with whole_file(folder / CURVES) as draft:
         figure.savefig(draft)
     summary = {
         "stopped": stopped,
         "steps": keeper.progressed.step,
+        "corrector": str(run.module.criterion.options.corrector),
         "best_step": keeper.progressed.best_step if keeper.progressed.best else None,
         "test": {name: _plain(row) for name, row in rows.items()},
         "options": dict(options),
@@ -64,9 +63,10 @@ def conclude(
     return rows
 
 
-def show(rows: Rows) -> None:
-    """Print the table."""
+def show(rows: Rows, best_step: int) -> None:
+    """Print the table, whole however narrow the terminal is."""
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
     console = Console() if sys.stdout.isatty() else Console(width=120)
@@ -76,7 +76,10 @@ def show(rows: Rows) -> None:
     for column in columns:
         table.add_column(column, justify="right")
     for name, row in rows.items():
-        table.add_row(name, *(_shown(row, column) for column in columns))
+        label = f"best, step {best_step}" if name == "best" else name
+        table.add_row(label, *(_shown(row, column) for column in columns))
+    wide = Console(width=120)
+    console.width = max(console.width, Measurement.get(wide, wide.options, table).maximum)
     console.print(table)
 
 
@@ -84,7 +87,7 @@ def _rows(run: Run, keeper: Keeper, before: Mapping[str, float | bool]) -> Rows:
     rows = {"before": before, "after": run.measure(run.test)}
     if keeper.progressed.best is not None:
         best = load_weights(copy.deepcopy(run.module.net), keeper.folder / BEST)
-        rows[f"best, step {keeper.progressed.best_step}"] = run.measure(run.test, best)
+        rows["best"] = run.measure(run.test, best)
     mean = inputs(clean(run.validation)).mean(0)
     rows["identity"] = run.measure(run.test, lambda x: x)
     rows["constant map"] = run.measure(run.test, lambda x: mean.to(x).expand_as(x))
@@ -95,7 +98,7 @@ def _shown(row: Mapping[str, float | bool], column: str) -> str:
     value = row[column]
     if column == "centred" and row["collapsed"]:
         return "collapsed"
-    return f"{value:.3g}"
+    return "<1e-9" if column == "kept" and value < 1e-9 else f"{value:.3g}"  # rounding of a constant
 
 
 def _plain(row: Mapping[str, float | bool]) -> dict[str, float | bool | None]:

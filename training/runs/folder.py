@@ -1,0 +1,66 @@
+"""The folder of a run: what lies in it, whether it is new, and that one process at a time is at it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONFIG = "config.yaml"
+"""Every option; written first."""
+METRICS = "metrics.csv"
+CHECKPOINT = "last.safetensors"
+"""There until the run ends."""
+BEST = "best.safetensors"
+NETWORK = "network.safetensors"
+CURVES = "curves.png"
+SUMMARY = "summary.json"
+"""Written last: by it a run is known to have ended."""
+_LOCK = ".lock"
+
+
+def require_new(folder: Path) -> None:
+    """Refuse a folder that holds anything.
+
+    Raises:
+        FileExistsError: it does, or is no folder.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"expected a new or empty folder, or --resume; got {folder}")
+
+
+def require_run(folder: Path) -> None:
+    """Refuse a folder without a run in it.
+
+    Raises:
+        FileNotFoundError: it has no config.yaml.
+    """
+    if not (folder / CONFIG).is_file():
+        got = "one without" if folder.is_dir() else "none"
+        raise FileNotFoundError(f"expected --output of a run, with {folder / CONFIG}; got {got}")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the folder against other processes; one that is killed lets go of it.
+
+    Raises:
+        FileExistsError: another process is at it.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise FileExistsError(
+            f"expected a run that no other process is at; got one being trained: {folder}"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+        (folder / _LOCK).unlink(missing_ok=True)
