@@ -46,7 +46,7 @@ def run_curves(history: Mapping[str, Sequence[float]]) -> Figure:
                 if there.any():
                     mark = "o" if few and name.startswith("validation") else ""
                     ax.plot(steps[there], values[there], c=PALETTE[k], label=label, lw=1.4, marker=mark, ms=4)
-            ax.set(xlabel="step", title=title, yscale="log" if i < 2 else "linear")
+            ax.set(xlabel="step", xlim=(0, None), title=title, yscale="log" if i < 2 else "linear")
             if i == 1:
                 ax.axhline(VARIANCE_FLOOR, color="grey", ls="--", lw=1, label="collapsed below")
             if i < 2 and ax.get_legend_handles_labels()[0]:

@@ -197,7 +197,8 @@ def _fit(
 @contextmanager
 def _stopping(keeper: Keeper, processes: int) -> Iterator[None]:
     """Let a step end at Ctrl-C, unless it is the second; several processes would stop at several steps."""
-    if processes > 1 or threading.current_thread() is not threading.main_thread():
+    background = threading.current_thread() is not threading.main_thread()
+    if processes > 1 or background or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         yield
         return
 
