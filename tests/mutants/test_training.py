@@ -16,6 +16,8 @@ NETWORKS = "tests/training/test_networks.py"
 
 MODULE = "tests/training/test_module.py"
 BATCHES = "tests/training/test_batches.py"
+PROTOCOLS = "tests/training/test_protocols.py"
+SPECTRA = "tests/training/test_spectra.py"
 TRAIN = "tests/training/test_train.py"
 GOES_ON = TRAIN + "::test_a_run_that_was_killed_goes_on_as_if_it_had_not_been"
 
@@ -439,6 +441,23 @@ MUTANTS = [
         TRAIN + "::test_checkpoints_of_others_are_refused",
     ),
     ("training/runs/checkpoints.py", '{"$tuple": [', '{"$list": [', MODULE),
+    ("training/rules/cost.py", "max(corrector.degree, 2)", "corrector.degree", RULES + "::test_passes"),
+    ("training/statistics.py", "np.log(ratios[np.isfinite", "(ratios[np.isfinite", STATISTICS),
+    ("training/sweeping/protocols.py", "last.error < data.error", "last.error < 9 + data.error", PROTOCOLS),
+    ("training/sweeping/protocols.py", "improved & last.collapsed", "last.collapsed", PROTOCOLS),
+    ("training/sweeping/protocols.py", "within.isel(run=slice(count))", "within", PROTOCOLS),
+    ("training/sweeping/protocols.py", "found.isel(run=slice(count, None))", "found", PROTOCOLS),
+    ("training/sweeping/protocols.py", "<= budget * (1 + 1e-9)", "> 0", PROTOCOLS),
+    ("training/sweeping/protocols.py", "where(~bad, np.inf)", "where(bad | ~bad, np.inf)", PROTOCOLS),
+    ("training/sweeping/protocols.py", "pairs = ~(bad | theirs)", "pairs = ~bad", PROTOCOLS),
+    ("training/sweeping/spectra.py", "math.sqrt(m / batch)", "math.sqrt(1 / batch)", SPECTRA),
+    (
+        "training/sweeping/spectra.py",
+        "torch.arange(batch, batch - m, -1",
+        "torch.arange(batch, batch + m, 1",
+        SPECTRA,
+    ),
+    ("training/sweeping/spectra.py", "self.eigenvalues.real > 0.5", "abs(self.eigenvalues) > 0.5", SPECTRA),
 ]
 
 

@@ -12,6 +12,7 @@ from tests.problems import members
 from tests.training.notes import ELoss
 from training import IdempotencyLoss, idempotency_loss, network
 from training.networks import perceptron
+from training.rules.cost import passes
 
 DOUBLE = {"dtype": torch.float64}
 RULES = ["modified", "ordinary", "target", "inner", "outer"]
@@ -231,6 +232,7 @@ def test_passes(rule, corrector, forwards):
     loss.item()
     loss.backward()
     assert counts == {"forward": forwards, "backward": 2 if rule in ("ordinary", "inner") else 1}
+    assert passes(rule, corrector) == counts["forward"] + 2 * counts["backward"] - (rule == "inner")
 
 
 @pytest.mark.parametrize("rule", ["modified", "target", "inner"])

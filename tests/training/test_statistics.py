@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from training.statistics import Estimate, geometric, paired_ratio, verdict
+from training.statistics import Estimate, bootstrap_ratio, geometric, paired_ratio, verdict
 
 positive = st.lists(st.floats(1e-6, 1e6), min_size=2, max_size=12).map(np.array)
 
@@ -60,3 +60,24 @@ def test_verdicts(low, high, word):
 def test_runs_must_pair():
     with pytest.raises(ValueError, match="as many runs"):
         paired_ratio(np.ones(3), np.ones(2))
+
+
+def test_bootstrap_intervals_hold_as_often_as_stated():
+    """Of normal logarithms, in 400 experiments of 15 runs: percentiles hold a little less often."""
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        base = np.exp(rng.normal(0, 3, 15))
+        found = bootstrap_ratio(base * np.exp(rng.normal(0.5, 0.4, 15)), base)
+        held += found.low <= np.exp(0.5) <= found.high
+    assert 0.88 <= held / 400 <= 0.97
+
+
+def test_bootstrap_pairs_and_leaves_out_what_is_not_positive():
+    values = np.array([2.0, 4.0, 8.0, np.nan, 0.0, np.inf])
+    found = bootstrap_ratio(values, np.array([1.0, 2.0, 4.0, 1.0, 1.0, 1.0]))
+    assert (found.mean, found.low, found.high, found.count) == (2.0, 2.0, 2.0, 3)
+    assert bootstrap_ratio(values[:1], np.ones(1)).count == 1
+    assert np.isnan(bootstrap_ratio(np.array([np.nan]), np.ones(1)).mean)
+    with pytest.raises(ValueError, match="as many runs in both"):
+        bootstrap_ratio(values, np.ones(2))

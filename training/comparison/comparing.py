@@ -25,6 +25,7 @@ from corrector import MCWEENY, Corrector, smoothstep
 from training.ensemble import Ensemble, MemberwiseAdam
 from training.measures import measure, metrics
 from training.networks import perceptron
+from training.rules.cost import passes
 from training.rules.loss import idempotency_loss
 
 if TYPE_CHECKING:
@@ -57,16 +58,8 @@ class Contender:
 
     @property
     def passes(self) -> int:
-        """Network passes a step: forward passes, and two for each backward pass.
-
-        y and its backward pass cost 3; the ordinary rule adds a second application with its own
-        backward pass, the others d − 1 forward passes for a corrector of degree d.
-        """
-        if self.rule is None:
-            return 3
-        if self.rule == "ordinary":
-            return 6
-        return 4 if self.rule == "target" else 2 + self.corrector.degree
+        """Network passes a step (`training.rules.cost`)."""
+        return passes(self.rule, self.corrector)
 
 
 CONTENDERS = (

@@ -1,0 +1,126 @@
+"""Protocols on sweeps whose answers are known: who is discarded, which rate is chosen, who is paired."""
+
+from inspect import signature
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from training.sweeping.protocols import fair, published
+
+RULES, RATES, RUNS, EPOCHS = ["modified", "ordinary"], [0.1, 0.2, 0.4], 9, [0, 1, 5, 6, 10]
+COSTS = {"modified": 5.0, "ordinary": 6.0}
+
+
+def sweep(**curves):
+    """A data set in which every measure is 1 but those given, as functions of places on axes."""
+    axes = {"rule": RULES, "learning_rate": RATES, "run": list(range(RUNS)), "epoch": EPOCHS}
+    shape = tuple(map(len, axes.values()))
+    grid = dict(zip(("rule", "rate", "run", "epoch"), np.indices(shape), strict=True))
+    found = {name: np.ones(shape) for name in ("error", "relative", "centred", "kept", "rank")}
+    found["collapsed"] = np.zeros(shape, bool)
+    for name, curve in curves.items():
+        found[name] = np.broadcast_to(curve(*(grid[axis] for axis in signature(curve).parameters)), shape)
+    variables = {name: (tuple(axes), values) for name, values in found.items() if name != "diverged"}
+    diverged = found["diverged"][..., 0] if "diverged" in found else np.full(shape[:-1], -1)
+    variables["diverged"] = (tuple(axes)[:-1], diverged)
+    rates = np.broadcast_to(np.array(RATES)[None, :, None], shape[:-1])
+    variables["effective_rate"] = (tuple(axes)[:-1], 2 * rates)
+    data = xr.Dataset(variables, axes)
+    return data.expand_dims({"network": ["N1"], "data": ["normal"]})
+
+
+def test_published_averages_the_runs_that_improved():
+    # Run 0 ends worse than it began and collapsed, run 1 in nan, run 2 collapsed.
+    def error(run, epoch):
+        last = np.where(run == 0, 2.0, np.where(run == 1, np.nan, 0.1 * (run + 1)))
+        return np.where(epoch == len(EPOCHS) - 1, last, 1.0)
+
+    found = published(sweep(error=error, collapsed=lambda run: (run == 0) | (run == 2)))
+    assert found.discarded.dims == ("network", "data", "rule", "learning_rate")
+    assert (found.discarded == 2).all()
+    assert (found.collapsed == 1).all()
+    np.testing.assert_allclose(found.error, np.mean([0.1 * (run + 1) for run in range(2, RUNS)]))
+
+
+def rows(data, **options):
+    found = fair(data, COSTS, **options)
+    return found, {row.rule: row for row in found.rows}
+
+
+def test_fair_chooses_by_some_runs_and_reports_on_others():
+    # 0.2 is best on the first three runs, 0.4 on the others.
+    def centred(rate, run):
+        return np.choose(rate, [2.0, np.where(run < 3, 1.0, 4.0), np.where(run < 3, 3.0, 1.0)])
+
+    found, by_rule = rows(sweep(centred=centred))
+    assert (found.tuning, found.reported) == ((0, 1, 2), (3, 4, 5, 6, 7, 8))
+    row = by_rule["modified"]
+    assert (row.rate, row.edge) == (0.2, False)
+    assert row.effective_rate == pytest.approx(0.4)
+    assert row.measures["centred"].mean == pytest.approx(4)
+    assert rows(sweep(centred=centred), tuning=8)[1]["modified"].edge
+
+
+def test_what_collapsed_or_diverged_is_no_best_rate_and_is_counted():
+    data = sweep(
+        centred=lambda rate: np.choose(rate, [0.5, 1e-9, 1e-9]),
+        collapsed=lambda rate: rate == 1,
+        diverged=lambda rate, run: np.where((rate == 2) | ((rate == 0) & (run == 5)), 7, -1),
+    )
+    row = rows(data)[1]["modified"]
+    assert (row.rate, row.diverged, row.collapsed, row.runs, row.edge) == (0.1, 1, 0, 6, True)
+    assert row.measures["centred"].count == 5
+
+
+def test_where_all_collapse_the_table_says_so():
+    data = sweep(collapsed=lambda run: run >= 0, relative=lambda rate: np.choose(rate, [3, 2, 1]))
+    row = rows(data)[1]["ordinary"]
+    assert (row.rate, row.collapsed) == (0.4, 6)
+    assert row.measures["error"].count == 0
+    assert row.measures["kept"].count == 6
+
+
+def test_all_spend_alike():
+    # Ten epochs of the modified rule cost 50 passes; within 50 the ordinary one was last measured after 6.
+    found, by_rule = rows(sweep(error=lambda epoch: np.array(EPOCHS)[epoch] + 1.0))
+    assert found.budget == 50
+    assert by_rule["modified"].passes == 50
+    assert by_rule["modified"].measures["error"].mean == pytest.approx(11)
+    assert by_rule["ordinary"].passes == 36
+    assert by_rule["ordinary"].measures["error"].mean == pytest.approx(7)
+
+
+def test_ratios_pair_runs_of_one_seed():
+    # Errors differ a thousandfold over runs and by 2 between rules: only pairs show the 2.
+    def error(rule, run):
+        return (
+            10.0 ** (run % 4) * np.where(rule == 0, 0.5, 1.0) * np.where((run % 2) & (rule == 0), 1.01, 1.0)
+        )
+
+    _, by_rule = rows(sweep(error=error, collapsed=lambda rule, run: (rule == 1) & (run == 8)))
+    ratio = by_rule["modified"].ratios["error"]
+    assert ratio.count == 5  # of six: the reference's run 8 collapsed
+    assert 0.499 <= ratio.low <= ratio.mean <= ratio.high <= 0.506
+    assert by_rule["modified"].verdicts()["error"] == "lower"
+    assert by_rule["ordinary"].verdicts()["error"] == "no difference shown"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"reference": "target"}, "must be one of modified, ordinary; got 'target'"),
+        ({"tuning": 0}, "from 1 to 8; got 0"),
+        ({"tuning": 9}, "from 1 to 8; got 9"),
+    ],
+)
+def test_mistakes_are_named(options, words):
+    with pytest.raises(ValueError, match=words):
+        fair(sweep(), COSTS, **options)
+
+
+def test_one_network_at_a_time():
+    several = xr.concat([sweep(), sweep().assign_coords(network=["N2"])], "network")
+    with pytest.raises(ValueError, match=r"one network, by data.sel\(network=…\)"):
+        fair(several, COSTS)
+    fair(several.sel(network="N2"), COSTS)

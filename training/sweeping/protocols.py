@@ -1,0 +1,176 @@
+"""Two ways to read a sweep: as the sources published theirs, and fairly.
+
+Both take the data set of `sweep`.  *Published*: the runs of a rate that did not end with less error than
+they began with are discarded, the others averaged, the rates are nominal.  *Fair*: nothing is discarded; each
+rule stands at the rate that serves it best on some runs, is reported on others, and may spend as many network
+passes as every other; what collapsed or diverged is counted, and no error stands without its guard.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from training.statistics import Estimate, bootstrap_ratio, geometric, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MEASURES = ("error", "centred", "kept", "rank")
+"""What the fair table has of each rule."""
+COMPARED = ("error", "centred", "kept")
+"""Of which it gives ratios to the reference."""
+
+
+def published(data: xr.Dataset) -> xr.Dataset:
+    """Return, for each rate, the mean error of the runs that improved, as the paper's figure 3 shows it.
+
+    A run improved if its last error is below its first; one that diverged did not.  Beside `error`: the same
+    runs' mean `centred` error and `kept` variance; `discarded`, how many runs were left out; `collapsed`, how
+    many of those kept are one point.
+
+    Args:
+        data: of a sweep; every axis but run and epoch stays.
+
+    References: Jensen and Vicary, section 3 and figure 3.
+    """
+    last = data.isel(epoch=-1)
+    improved = last.error < data.error.isel(epoch=0)
+    found = {name: last[name].where(improved).mean("run") for name in ("error", "centred", "kept")}
+    counts = {"discarded": (~improved).sum("run"), "collapsed": (improved & last.collapsed).sum("run")}
+    return xr.Dataset(found | counts)
+
+
+class Row(NamedTuple):
+    """One rule at its best rate, over the runs that had no part in choosing it.
+
+    Attributes:
+        rule: its name in the data set.
+        rate, effective_rate: the rate chosen, and that at which "half_sum" would take the same steps of SGD.
+        passes: network passes spent by each run, of `budget`.
+        runs, diverged, collapsed: how many runs there are, and of them ended so.
+        measures: of the runs that neither diverged nor collapsed (`kept`: of those that did not diverge).
+        ratios: to the reference's runs, pairs of which neither failed.
+        edge: whether the rate is the least or the greatest of those swept: a better one may lie beyond.
+    """
+
+    rule: str
+    rate: float
+    effective_rate: float
+    passes: float
+    runs: int
+    diverged: int
+    collapsed: int
+    measures: Mapping[str, Estimate]
+    ratios: Mapping[str, Estimate]
+    edge: bool
+
+    def verdicts(self) -> dict[str, str]:
+        """Return what the interval of each ratio supports."""
+        return {name: verdict(ratio) for name, ratio in self.ratios.items()}
+
+
+@dataclass(frozen=True)
+class Fair:
+    """The fair table of one network.
+
+    Attributes:
+        budget: network passes that each run may spend.
+        tuning, reported: the runs that chose the rates, and the others.
+        rows: one for each rule.
+        reference: the rule that ratios are to.
+    """
+
+    budget: float
+    tuning: tuple[int, ...]
+    reported: tuple[int, ...]
+    rows: tuple[Row, ...]
+    reference: str
+
+
+def fair(
+    data: xr.Dataset, costs: Mapping[str, float], *, tuning: int | None = None, reference: str = "ordinary"
+) -> Fair:
+    """Return each rule at its own best rate, at equal cost, with intervals; all runs kept.
+
+    The best rate has the least median centred error over the tuning runs, where what collapsed or diverged
+    counts as infinite; among rates without a finite one, the fewest failures, then the least relative error.
+    Every rule is looked at after the last measured epoch within the budget, the least that any rule has spent
+    in the end.
+
+    Args:
+        data: of a sweep, with one value on each axis but rule, learning_rate, run and epoch: `data.sel(…)`.
+        costs: of an epoch by each rule: network passes, or seconds.
+        tuning: how many runs choose rates; a third of them when None.
+        reference: the rule that ratios are to.
+
+    Raises:
+        ValueError: another axis has several values, the runs are too few, or there is no such rule.
+    """
+    data = _single(data)
+    rules = [str(rule) for rule in data.rule.values]
+    if reference not in rules:
+        raise ValueError(f"`reference` must be one of {', '.join(rules)}; got {reference!r}")
+    runs = [int(run) for run in data.run.values]
+    count = max(1, len(runs) // 3) if tuning is None else tuning
+    if not 1 <= count < len(runs):
+        raise ValueError(f"`tuning` must leave runs to report, from 1 to {len(runs) - 1}; got {count}")
+    budget = min(float(data.epoch[-1]) * costs[rule] for rule in rules)
+    chosen = {}
+    for rule in rules:
+        within = data.sel(rule=rule, epoch=data.epoch[data.epoch * costs[rule] <= budget * (1 + 1e-9)]).isel(
+            epoch=-1
+        )
+        chosen[rule] = within.sel(learning_rate=_best_rate(within.isel(run=slice(count))))
+    reported = {rule: found.isel(run=slice(count, None)) for rule, found in chosen.items()}
+    ends = (float(data.learning_rate.min()), float(data.learning_rate.max()))
+    rows = tuple(_row(rule, reported[rule], reported[reference], costs[rule], ends) for rule in rules)
+    return Fair(budget, tuple(runs[:count]), tuple(runs[count:]), rows, reference)
+
+
+def failed(found: xr.Dataset) -> xr.DataArray:
+    """Return whether runs diverged or collapsed."""
+    bad: xr.DataArray = (found.diverged >= 0) | found.collapsed | ~np.isfinite(found.error)
+    return bad
+
+
+def _best_rate(found: xr.Dataset) -> float:
+    bad = failed(found)
+    centred = found.centred.where(~bad, np.inf).median("run")
+    relative = found.relative.where(np.isfinite(found.relative), np.inf).median("run")
+    order = np.lexsort((relative.values, bad.sum("run").values, centred.values))
+    return float(found.learning_rate[order[0]])
+
+
+def _row(rule: str, found: xr.Dataset, reference: xr.Dataset, cost: float, ends: tuple[float, float]) -> Row:
+    bad, theirs = failed(found).values, failed(reference).values
+    diverged = (found.diverged.values >= 0) | ~np.isfinite(found.error.values)
+    alive = {name: ~diverged if name == "kept" else ~bad for name in MEASURES}
+    pairs = ~(bad | theirs)
+    return Row(
+        rule=rule,
+        rate=float(found.learning_rate),
+        effective_rate=float(found.effective_rate.mean()),
+        passes=float(found.epoch) * cost,
+        runs=bad.size,
+        diverged=int(diverged.sum()),
+        collapsed=int((found.collapsed.values & ~diverged).sum()),
+        measures={name: geometric(found[name].values[alive[name]]) for name in MEASURES},
+        ratios={
+            name: bootstrap_ratio(found[name].values[pairs], reference[name].values[pairs])
+            for name in COMPARED
+        },
+        edge=float(found.learning_rate) in ends,
+    )
+
+
+def _single(data: xr.Dataset) -> xr.Dataset:
+    """The data without the axes that are not compared."""
+    kept = ("rule", "learning_rate", "run", "epoch")
+    several = [str(axis) for axis, length in data.sizes.items() if axis not in kept and length > 1]
+    if several:
+        raise ValueError(f"`data` must have one {several[0]}, by data.sel({several[0]}=…); got several")
+    return data.squeeze([axis for axis in data.dims if axis not in kept], drop=True)
