@@ -10,6 +10,7 @@ import torch
 from analysis import audit
 from analysis.frameworks import in_mode
 
+from .foreign import place
 from .framework import Torch
 from .subjects import named_inputs, named_network
 
@@ -65,9 +66,10 @@ def require_fit(net: nn.Module, x: Tensor) -> None:
         except (RuntimeError, ValueError, IndexError) as error:
             telling = ("shape", "size", "dimension", "expected", "Expected")
             advice = " (--shape reshapes them)" if any(word in str(error) for word in telling) else ""
+            where = f", at {place(error)}" if place(error) else ""
             raise ValueError(
                 f"expected inputs that the network takes; got shape {tuple(x.shape[1:])}: "
-                f"{str(error).splitlines()[0]}{advice}"
+                f"{str(error).splitlines()[0]}{where}{advice}"
             ) from None
 
 

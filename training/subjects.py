@@ -129,6 +129,8 @@ def imported(
         ValueError: there is no such thing.
     """
     module, _, name = path.partition(":")
+    if not module or not name:
+        raise ValueError(f"expected an import path as in package.module:Name; got {path}")
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:

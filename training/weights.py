@@ -103,7 +103,10 @@ def load_weights(net: nn.Module, path: Path) -> nn.Module:
     try:
         net.load_state_dict(load_file(path))
     except RuntimeError as error:
-        raise ValueError(f"expected in {path} the weights of {type(net).__name__}; {error.args[0]}") from None
+        first = " ".join(str(error).split("\n\t", 2)[1].split()) if "\n\t" in str(error) else str(error)
+        raise ValueError(
+            f"expected in {path} the weights of {type(net).__name__}; got others: {first}"
+        ) from None
     return net
 
 

@@ -236,9 +236,9 @@ MUTANTS = [
         COMPARE + "::test_the_rate_is_chosen_by_validation_on_seeds_that_are_not_reported",
     ),
     (
-        "training/comparison/comparing.py",
-        '4 if self.rule == "target" else 2 +',
-        '4 if self.rule == "target" else 1 +',
+        "training/rules/cost.py",
+        '(2 if rule == "modified" else 1)',
+        '(1 if rule == "modified" else 1)',
         COMPARE,
     ),
     ("training/comparison/report.py", 'if {"lower", "higher"} <= shown:', "if False:", COMPARE),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import pickle
 import random
@@ -31,7 +32,7 @@ from training.runs.cli import train
 from training.runs.folder import alone
 from training.runs.keeping import Keeper
 from training.runs.module import Masks
-from training.runs.summary import show
+from training.runs.summary import doubts, show
 from training.weights import load_network, save_perceptron
 
 OWN = """
@@ -129,6 +130,30 @@ class Misbuilt(nn.Linear):
     def __init__(self):
         super().__init__(64, "64")
 
+same = torch.ones(99, 64)
+
+class Odd(Items):
+    def __getitem__(self, i):
+        return {"x": rows()[i] if i != 37 else rows()[i, :5]}
+
+class Missing(Items):
+    def __getitem__(self, i):
+        return rows()[i] if i != 37 else None
+
+class Doubles(Items):
+    def __getitem__(self, i):
+        return {"x": rows()[i].double().numpy(), "label": i}
+
+class Pixels(Items):
+    def __getitem__(self, i):
+        return {"pixels": rows()[i], "label": i}
+
+class Raises(nn.Linear):
+    def __init__(self):
+        super().__init__(64, 64)
+    def forward(self, x):
+        raise RuntimeError("boom")
+
 def a_row_each(output, batch):
     return output.mean(1)
 
@@ -178,7 +203,8 @@ def test_a_run_leaves_its_network_its_figures_and_what_reproduces_it(folder):
     )
     for row in ("before", "after", "best, step 23", "identity", "constant map", "collapsed"):
         assert row in shown
-    assert shown.rstrip().endswith("Network: run/network.safetensors")
+    line = "Network: run/network.safetensors; the best on held-out data, of step 23: run/best.safetensors"
+    assert shown.rstrip().endswith(line)
     assert {path.name for path in (folder / "run").iterdir()} == {
         "best.safetensors",
         "config.yaml",
@@ -230,10 +256,10 @@ def test_flags_override_the_file_whose_keys_may_have_either_dash(folder):
     assert load_file("run/network.safetensors")["0.weight"].shape == (4, 64)
 
 
-@pytest.mark.parametrize("data", ["rows", "Items", "Pairs"])
+@pytest.mark.parametrize("data", ["rows", "Items", "Pairs", "Doubles"])
 @pytest.mark.usefixtures("folder")
 def test_data_of_ones_own_are_found_by_their_import_path(data):
-    task = "own:of_labels" if data == "Items" else "l1"
+    task = "own:of_labels" if data in ("Items", "Doubles") else "l1"
     done(quick("own:Net", f"own:{data}", "--task", task, "--output", "run", "--noise", "0.1"))
 
 
@@ -396,11 +422,21 @@ def test_tables_are_whole_in_narrow_terminals(monkeypatch, capsys):
     assert "<1e-9" in shown
 
 
+def test_what_a_run_did_not_achieve_is_said():
+    sound = {"task": 0.1, "centred": 0.5}
+    rows = {"after": sound, "constant map": {"task": 0.2}}
+    assert doubts(rows) == []
+    assert doubts({"after": {"centred": 0.5}, "constant map": {}}) == []
+    assert "no better than a constant map" in doubts(rows | {"after": sound | {"task": 0.2}})[0]
+    assert "not idempotent" in doubts(rows | {"after": sound | {"centred": 1.5}})[0]
+    assert len(doubts(rows | {"after": {"task": math.nan, "centred": math.nan}})) == 2
+
+
 @pytest.mark.usefixtures("folder")
 def test_lines_of_progress_where_there_is_no_terminal(monkeypatch):
     monkeypatch.setattr("training.runs.history._EVERY", 0)
     result = quick("own:Net", "digits", "--output", "run")
-    assert "step 23/23: centred error" in done(result)
+    assert "step 23/23: centred " in done(result)
 
 
 @pytest.mark.usefixtures("folder")
@@ -419,6 +455,9 @@ def test_data_take_the_networks_precision():
         (["own:Lost", "digits"], "KeyError: 'z' (own.py, line"),
         (["own:Net", "own:Keyed", "--epochs", "9"], "KeyError: 'image' (own.py, line"),
         (["own:Misbuilt", "digits"], "in __init__)"),
+        (["own:Raises", "digits"], "got shape (64,): boom, at own.py, line"),
+        (["own:Net", "own:Odd"], "got sample 37, {x: Tensor [5]}"),
+        (["own:Net", "own:Missing"], "Tensor [64]; got sample 37, NoneType"),
         (
             ["raising:Net", "digits"],
             "got ZeroDivisionError: division by zero (raising.py, line 2, in <module>)",
@@ -509,6 +548,7 @@ def broken(folder):
     (folder / "half.yaml").write_text("epochs: 1.5\n")
     (folder / "twice.yaml").write_text("epochs: 1\nepochs: 2\n")
     (folder / "nothing.yaml").write_text("# nothing\n")
+    (folder / "away.yaml").write_text("output: away\n")
     return folder
 
 
@@ -535,6 +575,19 @@ def broken(folder):
         (["own.Net", "digits", "--output", "run"], "expected a colon in an import path, as in own:Net"),
         (["own:Net", "own:holed", "--output", "run"], "finite numbers in own:holed; got others in sample 7"),
         (["own:Net", "own:bytes_of_pixels", "--output", "run"], "got torch.uint8"),
+        (["own:Net", "own:same", "--output", "run"], "inputs that differ in own:same; got the same 9 times"),
+        (["own:Net", "own:Pixels", "--output", "run"], "got a mapping with pixels, label"),
+        (
+            ["own:", "digits", "--output", "run"],
+            "expected an import path as in package.module:Name; got own:",
+        ),
+        (["own:Net", "digits", "--seed", str(2**64), "--output", "run"], "is not in the range 0<=x<=9223372"),
+        (["own:Net", "digits", "--order", "60", "--output", "run"], "expected coefficients up to 1e+30"),
+        (
+            ["--config", "away.yaml", "--output", "run"],
+            "expected --output on the command line; got it in away",
+        ),
+        (["own:Net", "digits", "--strategy", "odd", "--output", "run"], "ters_true; got odd"),
         (
             ["own:Net", "digits", "--task", "own:a_row_each", "--output", "run"],
             "expected a task that returns a tensor without axes, as .mean() makes it; got shape (300,)",
@@ -603,7 +656,7 @@ def broken(folder):
         ),
         (
             ["own:Net", "digits", "--strategy", "fsdp", "--output", "run"],
-            "strategies that divide the weights",
+            "got fsdp: it divides the weights",
         ),
         (
             ["own:Net", "digits", "--precision", "8", "--output", "run"],
@@ -623,7 +676,7 @@ def broken(folder):
         (["--config", "words.yaml", "--output", "run"], "'many' is not a valid integer"),
         (["--config", "none.yaml", "--output", "run"], "none.yaml"),
         (["--config", "half.yaml", "--output", "run"], "'1.5' is not a valid integer"),
-        (["--config", "twice.yaml", "--output", "run"], "epochs twice"),
+        (["--config", "twice.yaml", "--output", "run"], "line 2, column 1"),
         (
             ["--config", "nothing.yaml", "--output", "run"],
             "from options to values in nothing.yaml; got nothing",
@@ -690,7 +743,8 @@ def test_a_run_goes_on_with_its_own_options_alone(killed):
     killed(2, *FULL, "--output", "run")
     result = run("--resume", "--output", "run", "--epochs", "4")
     assert "expected --resume with the run's own options, epochs 3; got 4" in said(result)
-    done(run("--resume", "--output", "run", "--epochs", "3"))
+    done(run("--resume", "--output", "run", "--epochs", "3", "--workers", "1"))
+    assert yaml.safe_load(Path("run/config.yaml").read_text())["workers"] == 0
 
 
 def test_two_processes_descend_as_one_with_batches_twice_as_large(folder):

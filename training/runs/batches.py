@@ -6,6 +6,7 @@ and whatever a data set of one's own draws by chance.  So nothing about them nee
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
 from training.data import digits, mnist
+from training.foreign import told
 from training.generators import chance, generator
 from training.subjects import DATA, imported, named_inputs
 
@@ -39,12 +42,14 @@ class Parts:
         train: samples by index.
         order: the indices of those to train on.
         validation, test: a batch each, of those held out.
+        dtype: of the floating-point numbers in a batch.
     """
 
     train: Any
     order: Tensor
     validation: Any
     test: Any
+    dtype: torch.dtype = torch.float32
 
 
 def named_parts(
@@ -59,7 +64,7 @@ def named_parts(
         directory: of MNIST's files.
         shape: what each input is reshaped to, as "1,28,28".
         seed: of what is held out, and of the normal inputs.
-        dtype: of the inputs, where they are one tensor.
+        dtype: of the inputs.
 
     Raises:
         OSError: a file is missing.
@@ -69,8 +74,8 @@ def named_parts(
     if name in ("digits", "mnist"):
         images = digits() if name == "digits" else mnist(directory)
         whole = (images.train, images.validation, images.test)
-        train, *held = (_reshaped(x.to(dtype), shape) for x in whole)
-        return Parts(train, torch.arange(len(train)), *(x[:_MEASURED] for x in held))
+        train, validation, test = (_reshaped(x.to(dtype), shape) for x in whole)
+        return Parts(train, torch.arange(len(train)), validation[:_MEASURED], test[:_MEASURED], dtype)
     if ":" in name:
         data = imported(name, "a tensor or a Dataset", _is_data)
     elif name in DATA or Path(name).suffix == ".npy":
@@ -91,7 +96,8 @@ def named_parts(
         raise ValueError(f"expected at least {2 * _SHARE} samples in {name}; got {len(data)}")
     mixed = torch.randperm(len(data), generator=generator(seed))
     validation, test, order = mixed.tensor_split([held_out, 2 * held_out])
-    parts = Parts(data, order, *(_taken(data, part[:_MEASURED]) for part in (validation, test)))
+    held = [_taken(data, part[:_MEASURED], dtype) for part in (validation, test)]
+    parts = Parts(data, order, held[0], held[1], dtype)
     inputs(parts.validation)
     return parts
 
@@ -154,7 +160,7 @@ class Batches(Dataset[Any]):
         whole = self.size * self.world
         chosen = self._order(epoch)[i * whole : (i + 1) * whole][rows]
         with chance(self.seed, k, self.rank):
-            batch = _taken(self.parts.train, self.parts.order[chosen])
+            batch = _taken(self.parts.train, self.parts.order[chosen], self.parts.dtype)
         return noisy(batch, self.noise, self.seed, k, rows=rows, total=whole)
 
     def loader(self, done: int, stop: int, workers: int) -> DataLoader[Any]:
@@ -173,11 +179,31 @@ class Batches(Dataset[Any]):
         return torch.randperm(len(self.parts.order), generator=generator(self.seed, epoch))
 
 
-def _taken(data: Any, indices: Tensor) -> Any:
-    """A batch of these samples."""
+def _taken(data: Any, indices: Tensor, dtype: torch.dtype) -> Any:
+    """A batch of these samples, its floating-point numbers of this dtype."""
     if isinstance(data, Tensor):
         return data[indices]
-    return default_collate([data[i] for i in indices.tolist()])
+    samples = [data[i] for i in indices.tolist()]
+    try:
+        batch = default_collate(samples)
+    except (TypeError, RuntimeError, KeyError) as error:
+        kinds = [_kind(sample) for sample in samples]
+        odd = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), 0)
+        raise TypeError(
+            f"expected samples alike, of numbers and tensors, mappings and tuples of them: "
+            f"sample {indices[0]} is {kinds[0]}; got sample {indices[odd]}, {kinds[odd]} ({told(error)})"
+        ) from None
+    return apply_to_collection(batch, Tensor, lambda x: x.to(dtype) if x.is_floating_point() else x)
+
+
+def _kind(sample: Any) -> str:
+    """What a sample is made of, in words."""
+    if isinstance(sample, Mapping):
+        return "{" + ", ".join(f"{name}: {_kind(part)}" for name, part in sample.items()) + "}"
+    if isinstance(sample, tuple | list):
+        return "(" + ", ".join(map(_kind, sample)) + ")"
+    shape = getattr(sample, "shape", None)
+    return type(sample).__name__ if shape is None else f"{type(sample).__name__} {list(shape)}"
 
 
 def _is_data(found: Any) -> bool:

@@ -78,7 +78,10 @@ def assembled(options: Mapping[str, Any]) -> Run:
         double = options["precision"].startswith("64")
         dtype = torch.float64 if double else next((p.dtype for p in net.parameters()), torch.float32)
         parts = named_parts(options["data"], net, options["data_dir"], options["shape"], seed, dtype)
-    require_fit(net, inputs(parts.validation))
+    x = inputs(parts.validation)
+    require_fit(net, x)
+    if not options["noise"] and bool((x == x[0]).all()):
+        raise ValueError(f"expected inputs that differ in {options['data']}; got the same {len(x)} times")
     if not any(p.requires_grad for p in net.parameters()):
         raise ValueError(f"expected a network with weights to train; got {type(net).__name__} without")
     for name, weight in net.named_parameters():
@@ -118,10 +121,9 @@ def trainer(options: Mapping[str, Any]) -> pl.Trainer:
         ValueError: it does not take these options, or the strategy divides the weights.
     """
     if options["strategy"] not in _STRATEGIES:
-        raise ValueError(
-            f"expected --strategy {', '.join(_STRATEGIES)}; got {options['strategy']}: strategies that "
-            "divide the weights would have each process write a part of the network"
-        )
+        divides = any(word in options["strategy"] for word in ("fsdp", "deepspeed", "model_parallel"))
+        why = ": it divides the weights, and each process would write a part of the network" * divides
+        raise ValueError(f"expected --strategy {', '.join(_STRATEGIES)}; got {options['strategy']}{why}")
     try:
         return pl.Trainer(
             accelerator=options["accelerator"],
@@ -140,7 +142,7 @@ def trainer(options: Mapping[str, Any]) -> pl.Trainer:
             enable_model_summary=False,
             default_root_dir=options["output"],
         )
-    except (MisconfigurationException, ValueError) as error:
+    except (MisconfigurationException, ValueError, TypeError) as error:
         raise ValueError(f"expected what Lightning's Trainer takes; got: {error}") from None
 
 

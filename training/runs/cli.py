@@ -16,6 +16,9 @@ from .folder import CONFIG, require_new, require_run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_FREE = ("workers",)
+"""Options that change nothing of the result, and may differ when a run goes on."""
+_GIVEN = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
 _POLYNOMIAL = ("modified", "m1")
 """Rules that a corrector makes."""
 _STATE = ("config", "output", "resume")
@@ -34,6 +37,9 @@ class _Number(click.FloatRange):
 
 _AT_LEAST_0, _ABOVE_0 = _Number(min=0), _Number(min=0, min_open=True)
 _COUNT, _SIZE = click.IntRange(min=0), click.IntRange(min=1)
+_SEED = click.IntRange(0, 2**63 - 1)
+_GREATEST = 1e30
+"""Of a corrector's coefficients, which are taken in single precision."""
 
 
 def _read(context: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
@@ -119,7 +125,7 @@ def _one_of(option: str, names: list[str], words: str = "") -> Callable[..., Any
 )
 @click.option("--compile", "compiled", is_flag=True, help="By torch.compile.")
 @click.option("--workers", type=_COUNT, default=0, show_default=True, help="Processes that load data.")
-@click.option("--seed", type=_COUNT, default=0, show_default=True, help="Of weights, order, noise, dropout.")
+@click.option("--seed", type=_SEED, default=0, show_default=True, help="Of weights, order, noise, dropout.")
 @click.option("--validate-every", type=_SIZE, help="Steps.  [default: an epoch]")
 @click.option("--checkpoint-every", type=_SIZE, default=100, show_default=True, help="Steps.")
 @click.option("--log-every", type=_SIZE, default=10, show_default=True, help="Steps.")
@@ -164,7 +170,8 @@ def train(context: click.Context, /, **options: Any) -> None:
         config = options["output"] / CONFIG
         stored = context.command.make_context("train", [], default_map=_options_of(config, context.command))
         _require_same(context, stored.params)
-        options = stored.params | {name: options[name] for name in _STATE}
+        given = [name for name in _FREE if context.get_parameter_source(name) in _GIVEN]
+        options = stored.params | {name: options[name] for name in (*_STATE, *given)}
     for name in ("network", "data"):
         if options[name] is None:
             raise click.UsageError(f"expected NETWORK and DATA, here or in --config; got no {name.upper()}")
@@ -186,6 +193,10 @@ def train(context: click.Context, /, **options: Any) -> None:
     if not corrector.order:
         raise click.UsageError(
             f"expected a corrector, which keeps 0 and 1 and is flat there; got g(x) = {corrector}"
+        )
+    if (largest := max(map(abs, corrector.alphas))) > _GREATEST:
+        raise click.UsageError(
+            f"expected coefficients up to {_GREATEST:g}, for single precision; got {float(largest):.1e}"
         )
     from .running import run_training
 
@@ -236,6 +247,8 @@ def _resolved(command: click.Command, options: dict[str, Any]) -> dict[str, Any]
 def _require_same(context: click.Context, stored: dict[str, Any]) -> None:
     """Refuse options beside --resume that are not the run's."""
     for name, option in _names(context.command).items():
+        if name in _FREE:
+            continue
         given = context.params[name]
         source = context.get_parameter_source(name)
         if source is not click.core.ParameterSource.DEFAULT and given != stored[name]:

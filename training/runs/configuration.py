@@ -22,13 +22,16 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
     twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
     if twice is not None:
-        raise yaml.constructor.ConstructorError(None, None, f"{twice} twice", node.start_mark)
+        mark = next(key.start_mark for key, _ in reversed(node.value) if key.value == str(twice))
+        raise yaml.constructor.ConstructorError(None, None, f"{twice} twice", mark)
     found: dict[Any, Any] = loader.construct_mapping(node, deep=True)
     return found
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
+_ELSEWHERE = ("config", "output", "resume")
+"""Options that no file can hold: they say which one, or where."""
 _MAPPED = "network-argument"
 """The option that may be given often, each time with a name of its own: in YAML a mapping."""
 
@@ -56,6 +59,8 @@ def read_options(path: Path, names: Mapping[str, str]) -> dict[str, Any]:
         if value is None:  # the option's default
             continue
         name = str(key).replace("_", "-")
+        if name in _ELSEWHERE:
+            raise ValueError(f"expected --{name} on the command line; got it in {path}")
         if name not in names:
             near = get_close_matches(name, names, 1, cutoff=0)[0]
             raise ValueError(f"expected options of this command in {path}; got {key}: the nearest is {near}")

@@ -86,17 +86,16 @@ class Bar:
 
     def __init__(self, steps: int, *, shown: bool) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         console = Console(stderr=True)
         self.spoken = time.monotonic() if shown and not console.is_terminal else math.inf
         """When a line was last written, where there is no terminal for a bar."""
         columns = (
             TextColumn("step {task.completed}/{task.total}"),
-            BarColumn(16),
-            TimeElapsedColumn(),
-            TextColumn("left"),
+            BarColumn(12),
             TimeRemainingColumn(),
+            TextColumn("left"),
             TextColumn("{task.description}"),
         )
         self.progress = Progress(
@@ -107,7 +106,7 @@ class Bar:
 
     def update(self, step: int, found: Mapping[str, float | bool]) -> None:
         """Show the step, and of what was last measured the error and its guard."""
-        words = f"centred error {found['centred']:.3g}, variance kept {found['kept']:.3g}"
+        words = f"centred {found['centred']:.3g}, kept {found['kept']:.3g}"
         self.progress.update(self.task, completed=step, description=words)
         if time.monotonic() - self.spoken > _EVERY:
             self.spoken = time.monotonic()

@@ -62,6 +62,8 @@ def inputs(batch: Any) -> Float[Tensor, "batch *sample"]:
         found = batch[0]
     if not isinstance(found, Tensor) or not found.is_floating_point():
         kind = found.dtype if isinstance(found, Tensor) else type(found).__name__
+        if found is None and isinstance(batch, Mapping):
+            kind = f"a mapping with {', '.join(map(str, batch))}"
         raise TypeError(
             "expected a floating-point tensor as the batch, its first entry, or the one called "
             f"{' or '.join(_INPUTS)}; got {kind}"

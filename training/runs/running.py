@@ -27,7 +27,7 @@ from .folder import BEST, CHECKPOINT, CONFIG, METRICS, NETWORK, SUMMARY, alone, 
 from .history import Bar, History
 from .keeping import CollapseError, Keeper, Pace, Progressed, score
 from .module import NotFiniteError, inputs
-from .summary import conclude, show
+from .summary import conclude, doubts, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,7 +92,11 @@ def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> Non
             advice = "more --epochs, a larger --learning-rate or another initialisation may help"
     if stopped:
         raise Refused(f"{stopped}; {advice}. The network is in {folder / NETWORK}")
-    click.echo(f"\nNetwork: {folder / NETWORK}")
+    for doubt in doubts(rows):
+        click.echo(f"corrector: {doubt}", err=True)
+    best = keeper.progressed.best_step
+    of_best = f"; the best on held-out data, of step {best}: {folder / BEST}" if "best" in rows else ""
+    click.echo(f"\nNetwork: {folder / NETWORK}{of_best}")
 
 
 def _prepared(
@@ -115,7 +119,7 @@ def _prepared(
         raise ValueError(f"expected --accumulate of at most {batches.total}, the batches; got {accumulate}")
     module.schedule = choices.schedule(options, steps)
     loggers = choices.loggers(options["logger"], folder) if first else ()
-    facts = dict(resolved) | {
+    facts = {name: value for name, value in resolved.items() if name != "workers"} | {
         "processes": world,
         "training samples": len(run.parts.order),
         "shape of an input": list(inputs(run.validation).shape[1:]),

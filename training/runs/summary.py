@@ -83,6 +83,16 @@ def show(rows: Rows, best_step: int) -> None:
     console.print(table)
 
 
+def doubts(rows: Rows) -> list[str]:
+    """Return what a run that neither stopped nor collapsed did not achieve, in words."""
+    after, found = rows["after"], []
+    if "task" in after and not after["task"] < rows["constant map"]["task"]:
+        found.append("at its task the network is no better than a constant map")
+    if not after["centred"] < 1:
+        found.append("the idempotent error is as large as what f(x) varies by: the network is not idempotent")
+    return found
+
+
 def _rows(run: Run, keeper: Keeper, before: Mapping[str, float | bool]) -> Rows:
     rows = {"before": before, "after": run.measure(run.test)}
     if keeper.progressed.best is not None:
