@@ -67,7 +67,7 @@ def demo(
 
     console = Console() if sys.stdout.isatty() else Console(width=160)
     with whole_folder(output) as draft:
-        setting, where = _setting(data, data_dir, passes, seeds), _device(device)
+        setting, where = _setting(data, data_dir, passes, seeds), given_device(device)
         _show_correctors(console)
         comparison = _train(setting, where, console)
         with console.status("Drawing and writing the report"):
@@ -154,7 +154,7 @@ def audit(context: click.Context, /, network: str, data: str, **options: Any) ->
         raise click.BadParameter(f"expected a share from 0 to 1; got {limit:g}", param_hint="--at-most")
     from .auditing import run_audit
 
-    found, picture = run_audit(network, data, _device(options.pop("device")), options)
+    found, picture = run_audit(network, data, given_device(options.pop("device")), options)
     output, style = options["output"], options["style"]
     if output is not None:
         found.write(output, picture)
@@ -195,7 +195,8 @@ def _sized(
     )
 
 
-def _device(name: str) -> str:
+def given_device(name: str) -> str:
+    """Return the device that --device names, the best there is for auto; one that torch can use."""
     import torch
 
     if name == "auto":

@@ -65,10 +65,8 @@ def metrics(
     if not bool(torch.isfinite(x).all()):
         raise ValueError("`x` must be finite; got nan or infinite entries")
     with torch.no_grad(), in_mode(net, "eval"):
-        values = {name: float(value) for name, value in measure(net, x).items()}
-        image = _at_unit_vectors(net, x)
-    values["trace"] = float(image.diagonal().sum())
-    values["norm"] = float(torch.linalg.matrix_norm(image))
+        found = measure(net, x) | at_unit_vectors(net, x)
+    values = {name: float(value) for name, value in found.items()}
     collapsed = not values["kept"] >= variance_floor
     return values | {
         "centred": float("nan") if collapsed else values["centred"],
@@ -95,13 +93,17 @@ def measure(
     }
 
 
-def _at_unit_vectors(net: Callable[[Tensor], Tensor], x: Tensor, chunk: int = 1024) -> Tensor:
-    """f(I), one row for each unit vector."""
+def at_unit_vectors(
+    net: Callable[[Tensor], Tensor], x: Float[Tensor, "batch *sample"], chunk: int = 1024
+) -> dict[str, Float[Tensor, ""]]:
+    """Return trace and norm of f(I), a row for each unit vector of the space of x; fit for `torch.vmap`."""
     size = x[0].numel()
-    rows = []
+    trace = squares = torch.zeros((), dtype=x.dtype, device=x.device)
     for start in range(0, size, chunk):
         count = min(chunk, size - start)
         units = torch.zeros(count, size, dtype=x.dtype, device=x.device)
         units[torch.arange(count), start + torch.arange(count)] = 1
-        rows.append(net(units.reshape(count, *x.shape[1:])).reshape(count, size))
-    return torch.cat(rows)
+        rows = wide(net(units.reshape(count, *x.shape[1:]))).reshape(count, size)
+        trace = trace + rows.diagonal(start).sum()
+        squares = squares + rows.square().sum()
+    return {"trace": trace, "norm": squares.sqrt()}

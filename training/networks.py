@@ -111,6 +111,7 @@ _NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "B2": lambda: perceptron([100, 250, 250, 250, 250, 100], _leaky, last=_leaky),
     "B3": lambda: perceptron([4096, 1024, 4096], _leaky, last=_leaky),
     "B4": lambda: perceptron([784, 1024, 2048, 784], _leaky, last=_leaky),
+    "u-dcgan-digits": lambda: u_dcgan(8, 1, [16, 32, 64], "none"),
     "u-dcgan-mnist": lambda: u_dcgan(28, 1, [64, 128, 256, 512, 512]),
     "u-dcgan-celeba": lambda: u_dcgan(64, 3, [64, 128, 256, 512, 512]),
 }
@@ -131,7 +132,7 @@ def network(name: str) -> nn.Module:
     | B4 | 784–1024–2048–784 | LeakyReLU(0.2) |
 
     u-dcgan-mnist and u-dcgan-celeba are `u_dcgan` for pictures of 28×28×1 and 64×64×3, with 64, 128, 256,
-    512 and 512 channels and batch normalisation.
+    512 and 512 channels and batch normalisation; u-dcgan-digits is for 8×8×1, with 16, 32 and 64 and none.
 
     Args:
         name: one of these, in either case.

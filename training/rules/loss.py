@@ -124,7 +124,7 @@ def idempotency_loss(
     entries = batch * y[0].numel()
     if not torch.is_grad_enabled():
         return (wide(f(y)) - wide(y)).square().sum() / entries
-    scale = _scale(options, batch, entries)
+    scale = gradient_scale(rule, reduction, batch, entries)
     _refuse_uses(net, options)
     if rule in _PULLED:
         carrier = y if x is None else naive_image(net, x, y.shape)
@@ -221,9 +221,15 @@ class _Options:
             raise ValueError(f"`{which}` is for the rules {', '.join(_PULLED)}; got it with {self.rule!r}")
 
 
-def _scale(options: _Options, batch: float | Tensor, entries: float | Tensor) -> float | Tensor:
-    """What the gradient is multiplied by."""
-    if options.reduction == "half_sum" or (options.reduction == "seed" and options.rule in _PULLED):
+def gradient_scale(
+    rule: Rule, reduction: Reduction, batch: float | Tensor, entries: float | Tensor
+) -> float | Tensor:
+    """Return what a rule's gradient in y of ½‖·‖² is multiplied by, for B samples of B·D entries.
+
+    >>> gradient_scale("modified", "seed", 10, 50), gradient_scale("ordinary", "seed", 10, 50)
+    (0.1, 0.04)
+    """
+    if reduction == "half_sum" or (reduction == "seed" and rule in _PULLED):
         return 1 / batch
     return 2 / entries
 
