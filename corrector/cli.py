@@ -36,6 +36,7 @@ _PARTS = {
     "demo": "training.cli",
     "audit": "training.cli",
     "train": "training.runs.cli",
+    "sweep": "training.sweeping.cli",
 }
 _DRAWING = ("analysis.figures", "training.figures")
 """Where the parts keep the figures that `corrector figures` draws."""

@@ -14,3 +14,4 @@ from .rules.loss import idempotency_loss as idempotency_loss
 from .rules.parallel import samples_per_process as samples_per_process
 from .runs.checkpoints import SafetensorsIO as SafetensorsIO
 from .runs.module import IdempotentTraining as IdempotentTraining
+from .sweeping.running import sweep as sweep

@@ -1,0 +1,199 @@
+"""Pieces claimed and trained, by one process or by several that share nothing but the folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+from .engine import Training, arithmetic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .engine import State
+    from .plan import Piece
+    from .store import Store
+
+KEPT_EVERY = 30.0
+"""Seconds between the states that are kept of a piece; a kill loses no more."""
+
+_TOLD_EVERY = 0.5
+_PARENT = "CORRECTOR_SWEEP_PARENT"
+
+
+class Stop:
+    """Whether someone asked to stop; true at the end of a step, so that a state is never torn."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        parent = os.environ.get(_PARENT)
+        self._parent = None if parent is None else int(parent)
+
+    def __bool__(self) -> bool:
+        """Whether to stop: a signal came, or the process that started this one is gone."""
+        return self.asked or (self._parent is not None and os.getppid() != self._parent)
+
+
+@contextmanager
+def stopping() -> Iterator[Stop]:
+    """Turn the first Ctrl-C, or polite kill, within a block into a request; a second one acts at once."""
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(*_: object) -> None:
+        stop.asked = True
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def work(
+    store: Store,
+    threads: int = 1,
+    watch: Callable[[], None] = lambda: None,
+    kept_every: float = KEPT_EVERY,
+) -> None:
+    """Train every piece that nobody else does, the longest first; return once all are finished.
+
+    Args:
+        store: the sweep.
+        threads: for each tensor operation.
+        watch: called now and then.
+        kept_every: seconds between the states that are kept of a piece.
+
+    Raises:
+        KeyboardInterrupt: someone asked to stop; the state is kept.
+    """
+    plan, device = store.plan, _device(store.plan.device)
+    open_pieces = sorted(plan.pieces, key=lambda piece: -plan.cost(piece) * plan.steps(piece))
+    with stopping() as stop, arithmetic(threads, tf32=plan.tf32):
+        while open_pieces:
+            trained = False
+            for piece in open_pieces:
+                with store.claim(piece) as ours:
+                    if ours:
+                        _train(store, piece, device, _Beat(store, piece, stop, watch, kept_every))
+                        trained = True
+            open_pieces = [piece for piece in open_pieces if not store.finished(piece)]
+            if stop:
+                raise KeyboardInterrupt
+            if open_pieces and not trained:  # others train them, and may be killed
+                watch()
+                time.sleep(_TOLD_EVERY)
+
+
+def work_together(store: Store, processes: int, threads: int, watch: Callable[[], None]) -> None:
+    """Train every piece in processes of their own, which are ended with this one.
+
+    Raises:
+        KeyboardInterrupt: someone asked to stop; the states are kept.
+        RuntimeError: one of the processes failed; in its words.
+    """
+    with stopping() as stop, tempfile.TemporaryDirectory() as folder:
+        outputs = [open(os.path.join(folder, str(i)), "w+b") for i in range(processes)]  # noqa: PTH118, PTH123, SIM115 - closed below
+        workers = [_worker(store, i, threads, output) for i, output in enumerate(outputs)]
+        try:
+            while any(worker.poll() is None for worker in workers):
+                if stop or any(worker.returncode for worker in workers):
+                    break
+                watch()
+                time.sleep(_TOLD_EVERY / 2)
+        finally:
+            for worker in workers:
+                worker.terminate()
+            for worker in workers:
+                worker.wait()
+            said = [_said(output) for output in outputs]
+        if stop:
+            raise KeyboardInterrupt
+        for worker, words in zip(workers, said, strict=True):
+            if worker.returncode > 0:
+                raise RuntimeError(words or f"a process ended with status {worker.returncode}")
+        for worker in workers:
+            if worker.returncode < 0 and not all(map(store.finished, store.plan.pieces)):
+                raise RuntimeError(
+                    "expected processes that end by themselves; one was killed by signal "
+                    f"{-worker.returncode}, as when memory runs out; the same command goes on"
+                )
+
+
+def _train(store: Store, piece: Piece, device: str, beat: Callable[[State], None]) -> None:
+    training = Training(store.plan, piece, device)
+    state = training.run(store.read(piece) or training.fresh(), beat)
+    store.write(piece, state, finished=True)
+    store.note(piece, state.step)
+
+
+class _Beat:
+    """What is done between steps: tell, keep, and stop if that was asked."""
+
+    def __init__(
+        self, store: Store, piece: Piece, stop: Stop, watch: Callable[[], None], kept_every: float
+    ) -> None:
+        self.store, self.piece, self.stop, self.watch, self.kept_every = store, piece, stop, watch, kept_every
+        self.told = self.kept = time.monotonic()
+
+    def __call__(self, state: State) -> None:
+        now = time.monotonic()
+        if self.stop.asked or now - self.told > _TOLD_EVERY:
+            self.told = now
+            self.store.note(self.piece, state.step)
+            self.watch()
+            if self.stop:
+                self.store.write(self.piece, state)
+                raise KeyboardInterrupt
+        if now - self.kept > self.kept_every:
+            self.store.write(self.piece, state)
+            self.kept = time.monotonic()
+
+
+def _worker(store: Store, index: int, threads: int, output: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a process that works on the sweep until all is finished."""
+    here = {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "OMP_NUM_THREADS": str(threads),
+        "LOCAL_RANK": str(index),
+        _PARENT: str(os.getpid()),
+    }
+    command = [sys.executable, "-m", "training.sweeping", "--output", str(store.path), "--join"]
+    return subprocess.Popen(  # noqa: S603 - this very program
+        [*command, "--threads", str(threads)],
+        env=os.environ | here,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=output,
+    )
+
+
+def _said(output: Any) -> str:
+    """The last line of what a process said."""
+    output.seek(0)
+    lines = output.read().decode(errors="replace").strip().splitlines()
+    output.close()
+    return lines[-1].removeprefix("corrector: ") if lines else ""
+
+
+def _device(name: str) -> str:
+    """The device, one for each process of a machine."""
+    if name != "cuda":
+        return name
+    import torch
+
+    return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % max(1, torch.cuda.device_count())}"
