@@ -69,7 +69,7 @@ def test_autoencoders_of_pictures_of_any_size(size, normalisation):
     [
         (
             lambda: network("B5"),
-            "one of N1, N2, N3, N4, B1, B2, B3, B4, u-dcgan-mnist, u-dcgan-celeba; got 'B5'",
+            "one of N1, N2, N3, N4, B1, B2, B3, B4, u-dcgan-digits, u-dcgan-mnist, u-dcgan-celeba; got 'B5'",
         ),
         (lambda: u_dcgan(8, 1, [4]), "`widths` must have from 2 entries .*; got 1"),
         (lambda: u_dcgan(8, 1, [4] * 5), "as many as a side of 8 can be halved; got 5"),

@@ -262,7 +262,7 @@ def test_what_was_killed_goes_on_to_the_same_bits(tmp_path, monkeypatch, optimiz
         steps += 1
         if steps == limit:
             raise Killed
-        self.kept_every = -1 if steps % 7 == 0 else 1e9
+        self.keep_every = -1 if steps % 7 == 0 else 1e9
         tell(self, state)
 
     monkeypatch.setattr(working._Beat, "__call__", beat)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .store import Store
 
-_STATE = ("config", "output", "yes", "processes", "threads", "join")
+_STATE = ("config", "output", "yes", "processes", "threads", "keep_every", "join")
 """Options that say nothing of what is trained."""
 
 _LONGEST = 3600.0
@@ -91,6 +91,13 @@ _count = click.IntRange(min=1)
 )
 @click.option("--processes", type=_count, help="To train in.  [default: as many as cores; CUDA: 1]")
 @click.option("--threads", type=_count, default=1, show_default=True, help="Of each tensor operation.")
+@click.option(
+    "--keep-every",
+    type=click.FloatRange(min=0),
+    default=30,
+    show_default=True,
+    help="Seconds between the states that are kept, of which a kill loses the last.",
+)
 @click.option("--yes", is_flag=True, help="However long it takes, and however much memory.")
 @click.option("--join", is_flag=True, help="Help with the sweep in --output, beside those who do already.")
 @click.pass_context
@@ -110,13 +117,13 @@ def sweep(context: click.Context, /, **options: Any) -> None:
 
     output, there = options["output"], (options["output"] / PLAN).is_file()
     if options["join"]:
-        _join(output, options["threads"])
+        _join(output, options["threads"], options["keep_every"])
         return
     if options["networks"] is None and not there:
         raise click.UsageError("expected --networks; got none")
     if _rank():
         _wait_for(output / PLAN)
-        _join(output, options["threads"])
+        _join(output, options["threads"], options["keep_every"])
         return
     if options["networks"] is None and (given := _given(context)):
         raise click.UsageError(f"expected --networks with --{given[0]}, or --output alone to go on; got none")
@@ -124,7 +131,7 @@ def sweep(context: click.Context, /, **options: Any) -> None:
     processes = options["processes"] or _processes(plan.device, len(plan.pieces))
     if not there:
         _announce(plan, processes, options)
-    _carry_out(Store(output, plan), processes, options["threads"])
+    _carry_out(Store(output, plan), processes, options["threads"], options["keep_every"])
 
 
 def _given(context: click.Context) -> list[str]:
@@ -134,26 +141,26 @@ def _given(context: click.Context) -> list[str]:
     return [name.replace("_", "-") for name in names if context.get_parameter_source(name) not in default]
 
 
-def _carry_out(store: Store, processes: int, threads: int) -> None:
+def _carry_out(store: Store, processes: int, threads: int, keep_every: float) -> None:
     from .running import carried_out
     from .store import DATA
     from .summary import show
 
     try:
-        found = carried_out(store, processes, threads, shown=True)
+        found = carried_out(store, processes, threads, keep_every, shown=True)
     except KeyboardInterrupt:
         raise _interrupted(store) from None
     show(found)
     click.echo(f"\nData: {store.path / DATA}")
 
 
-def _join(output: Path, threads: int) -> None:
+def _join(output: Path, threads: int, keep_every: float) -> None:
     from .store import Store, read_plan
     from .working import work
 
     store = Store(output, read_plan(output))
     try:
-        work(store, threads)
+        work(store, threads, keep_every=keep_every)
     except KeyboardInterrupt:
         raise _interrupted(store) from None
 

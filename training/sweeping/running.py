@@ -10,7 +10,7 @@ from corrector import MCWEENY
 from .plan import Plan
 from .store import Store
 from .watching import Watch
-from .working import work, work_together
+from .working import KEEP_EVERY, work, work_together
 
 if TYPE_CHECKING:
     import os
@@ -146,7 +146,14 @@ def sweep(
     return carried_out(Store(path, plan), processes, whole_number(threads, "threads", 1), shown=progress)
 
 
-def carried_out(store: Store, processes: int = 1, threads: int = 1, *, shown: bool = False) -> xr.Dataset:
+def carried_out(
+    store: Store,
+    processes: int = 1,
+    threads: int = 1,
+    keep_every: float = KEEP_EVERY,
+    *,
+    shown: bool = False,
+) -> xr.Dataset:
     """Train what is not finished, write the data set and return it.
 
     Raises:
@@ -157,7 +164,7 @@ def carried_out(store: Store, processes: int = 1, threads: int = 1, *, shown: bo
     if left:
         with Watch(store, shown=shown) as watch:
             if min(processes, left) > 1:
-                work_together(store, min(processes, left), threads, watch)
+                work_together(store, min(processes, left), threads, watch, keep_every)
             else:
-                work(store, threads, watch)
+                work(store, threads, watch, keep_every)
     return store.write_dataset()

@@ -93,7 +93,10 @@ class Store:
             yield False
             return
         try:
-            yield not self.finished(piece)
+            ours = not self.finished(piece)
+            if ours:
+                self._tidy("pieces", f".{piece.number:06}-*")
+            yield ours
         finally:
             lock.release()
 
@@ -199,9 +202,15 @@ class Store:
     def write_dataset(self) -> xr.Dataset:
         """Write the data set of what there is, and return it."""
         found = self.dataset()
+        self._tidy(".", f".{Path(DATA).stem}-*")
         with self.whole(), whole_file(self.path / DATA) as draft:
             found.to_netcdf(draft, engine="h5netcdf")
         return found
+
+    def _tidy(self, folder: str, drafts: str) -> None:
+        """Remove what was being written when its process was killed."""
+        for draft in (self.path / folder).glob(drafts):
+            draft.unlink(missing_ok=True)
 
     def _file(self, piece: Piece) -> Path:
         return self.path / "pieces" / f"{piece.number:06}.safetensors"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .plan import Piece
     from .store import Store
 
-KEPT_EVERY = 30.0
+KEEP_EVERY = 30.0
 """Seconds between the states that are kept of a piece; a kill loses no more."""
 
 _TOLD_EVERY = 0.5
@@ -68,7 +68,7 @@ def work(
     store: Store,
     threads: int = 1,
     watch: Callable[[], None] = lambda: None,
-    kept_every: float = KEPT_EVERY,
+    keep_every: float = KEEP_EVERY,
 ) -> None:
     """Train every piece that nobody else does, the longest first; return once all are finished.
 
@@ -76,7 +76,7 @@ def work(
         store: the sweep.
         threads: for each tensor operation.
         watch: called now and then.
-        kept_every: seconds between the states that are kept of a piece.
+        keep_every: seconds between the states that are kept of a piece.
 
     Raises:
         KeyboardInterrupt: someone asked to stop; the state is kept.
@@ -89,7 +89,7 @@ def work(
             for piece in open_pieces:
                 with store.claim(piece) as ours:
                     if ours:
-                        _train(store, piece, device, _Beat(store, piece, stop, watch, kept_every))
+                        _train(store, piece, device, _Beat(store, piece, stop, watch, keep_every))
                         trained = True
             open_pieces = [piece for piece in open_pieces if not store.finished(piece)]
             if stop:
@@ -99,7 +99,9 @@ def work(
                 time.sleep(_TOLD_EVERY)
 
 
-def work_together(store: Store, processes: int, threads: int, watch: Callable[[], None]) -> None:
+def work_together(
+    store: Store, processes: int, threads: int, watch: Callable[[], None], keep_every: float = KEEP_EVERY
+) -> None:
     """Train every piece in processes of their own, which are ended with this one.
 
     Raises:
@@ -108,7 +110,7 @@ def work_together(store: Store, processes: int, threads: int, watch: Callable[[]
     """
     with stopping() as stop, tempfile.TemporaryDirectory() as folder:
         outputs = [open(os.path.join(folder, str(i)), "w+b") for i in range(processes)]  # noqa: PTH118, PTH123, SIM115 - closed below
-        workers = [_worker(store, i, threads, output) for i, output in enumerate(outputs)]
+        workers = [_worker(store, i, threads, keep_every, output) for i, output in enumerate(outputs)]
         try:
             while any(worker.poll() is None for worker in workers):
                 if stop or any(worker.returncode for worker in workers):
@@ -145,9 +147,9 @@ class _Beat:
     """What is done between steps: tell, keep, and stop if that was asked."""
 
     def __init__(
-        self, store: Store, piece: Piece, stop: Stop, watch: Callable[[], None], kept_every: float
+        self, store: Store, piece: Piece, stop: Stop, watch: Callable[[], None], keep_every: float
     ) -> None:
-        self.store, self.piece, self.stop, self.watch, self.kept_every = store, piece, stop, watch, kept_every
+        self.store, self.piece, self.stop, self.watch, self.keep_every = store, piece, stop, watch, keep_every
         self.told = self.kept = time.monotonic()
 
     def __call__(self, state: State) -> None:
@@ -159,12 +161,14 @@ class _Beat:
             if self.stop:
                 self.store.write(self.piece, state)
                 raise KeyboardInterrupt
-        if now - self.kept > self.kept_every:
+        if now - self.kept > self.keep_every:
             self.store.write(self.piece, state)
             self.kept = time.monotonic()
 
 
-def _worker(store: Store, index: int, threads: int, output: IO[bytes]) -> subprocess.Popen[bytes]:
+def _worker(
+    store: Store, index: int, threads: int, keep_every: float, output: IO[bytes]
+) -> subprocess.Popen[bytes]:
     """Start a process that works on the sweep until all is finished."""
     here = {
         "PYTHONPATH": os.pathsep.join(sys.path),
@@ -174,7 +178,7 @@ def _worker(store: Store, index: int, threads: int, output: IO[bytes]) -> subpro
     }
     command = [sys.executable, "-m", "training.sweeping", "--output", str(store.path), "--join"]
     return subprocess.Popen(  # noqa: S603 - this very program
-        [*command, "--threads", str(threads)],
+        [*command, "--threads", str(threads), "--keep-every", str(keep_every)],
         env=os.environ | here,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
