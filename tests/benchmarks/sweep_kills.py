@@ -23,7 +23,7 @@ import xarray as xr
 from training.sweeping.store import Store, read_plan
 
 OPTIONS = (
-    *("--networks", "N1,N3,B1,B2", "--learning-rates", "0.05,0.1,0.2", "--runs", "2", "--epochs", "1500"),
+    *("--networks", "N1,N3,B1,B2", "--learning-rates", "0.05,0.1,0.2", "--runs", "2", "--epochs", "400"),
     *("--batch-sizes", "64", "--data", "normal,fixed", "--samples", "128", "--yes", "--processes", "2"),
     *("--keep-every", "1"),
 )
@@ -39,6 +39,13 @@ def start(folder: Path, name: str) -> subprocess.Popen[bytes]:
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+
+
+def until_it_trains(process: subprocess.Popen[bytes], steps: Path) -> None:
+    """Wait until a step is told of; before that a kill has nothing to disturb."""
+    before = steps.stat().st_mtime_ns if steps.exists() else 0
+    while process.poll() is None and (not steps.exists() or steps.stat().st_mtime_ns == before):
+        time.sleep(0.005)
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:
@@ -58,7 +65,8 @@ def main(kills: int) -> None:
         taken = time.perf_counter() - begun
         for kill in range(kills):
             process = start(folder, "killed")
-            time.sleep(chance.uniform(0, 4 + taken / kills))
+            until_it_trains(process, folder / "killed" / "locks" / "steps")
+            time.sleep(chance.uniform(0, taken / kills))
             if process.poll() is not None:
                 print(f"kill {kill + 1}: came too late, it had ended")
                 continue

@@ -19,6 +19,13 @@ BATCHES = "tests/training/test_batches.py"
 PROTOCOLS = "tests/training/test_protocols.py"
 SPECTRA = "tests/training/test_spectra.py"
 TRAIN = "tests/training/test_train.py"
+SWEEP = "tests/training/test_sweep.py"
+ALONE = SWEEP + "::test_a_member_is_the_network_trained_alone"
+COMPILED = SWEEP + "::test_the_compiled_gradient_is_the_rules"
+KILLED = SWEEP + "::test_what_was_killed_goes_on_to_the_same_bits"
+PAIRED = SWEEP + "::test_runs_are_paired_over_rules_rates_and_reductions"
+DRAWN = SWEEP + "::test_batches_are_functions_of_run_and_step"
+DIVERGED = SWEEP + "::test_what_diverges_stays_flagged_and_counted"
 GOES_ON = TRAIN + "::test_a_run_that_was_killed_goes_on_as_if_it_had_not_been"
 
 MUTANTS = [
@@ -458,6 +465,102 @@ MUTANTS = [
         SPECTRA,
     ),
     ("training/sweeping/spectra.py", "self.eigenvalues.real > 0.5", "abs(self.eigenvalues) > 0.5", SPECTRA),
+    ("training/sweeping/optimizers.py", "_like(self.rates, p), value=-1)", "self.rates[0], value=-1)", ALONE),
+    ("training/sweeping/optimizers.py", "m * _like(self.rates, p)", "m * self.rates[0]", ALONE),
+    ("training/sweeping/optimizers.py", "(1 - self.second**t) ** 0.5", "1", ALONE),
+    ("training/sweeping/optimizers.py", 'self.memory["steps"] += 1', 'self.memory["steps"].fill_(1)', ALONE),
+    (
+        "training/sweeping/kernel.py",
+        "slope[0, :size, :n] - factor * pull",
+        "slope[0, :size, :n] + factor * pull",
+        COMPILED,
+    ),
+    ("training/sweeping/kernel.py", "n, rule != INNER, rule != OUTER)", "n, True, rule != OUTER)", COMPILED),
+    ("training/sweeping/kernel.py", "g[s] *= one - y[s] * y[s]", "g[s] *= one - y[s]", COMPILED),
+    (
+        "training/sweeping/kernel.py",
+        "errors[m] = total / (samples * size)",
+        "errors[m] = total / samples",
+        COMPILED,
+    ),
+    (
+        "training/sweeping/kernel.py",
+        "            first[0, i, s] = x[i, start + s]",
+        "            first[0, i, s] = x[i, s]",
+        COMPILED,
+    ),
+    ("training/sweeping/kernel.py", "u = u * kind(1 / 32)", "u = u * kind(1 / 16)", COMPILED),
+    (
+        "training/sweeping/kernel.py",
+        "        gradient[:] = kind(0)",
+        "        pass",
+        COMPILED,
+    ),
+    ("training/sweeping/plan.py", "(self.seed, piece.run)", "(self.seed, piece.number)", PAIRED),
+    ("training/sweeping/plan.py", "plan.seed, piece.run)", "plan.seed, piece.number)", PAIRED),
+    (
+        "training/sweeping/inputs.py",
+        "generator(*self.seed, _BATCH, step)",
+        "generator(*self.seed, _BATCH)",
+        DRAWN,
+    ),
+    (
+        "training/sweeping/inputs.py",
+        "generator(*self.seed, _ORDER, epoch)",
+        "generator(*self.seed, _ORDER)",
+        DRAWN,
+    ),
+    ("training/sweeping/inputs.py", "generator(seed[0], _HELD_OUT)", "generator(*seed, _HELD_OUT)", DRAWN),
+    (
+        "training/sweeping/engine.py",
+        "(diverged < 0) & ~errors.isfinite(), state.step)",
+        "(diverged < 0) & ~errors.isfinite(), 0)",
+        DIVERGED,
+    ),
+    (
+        "training/sweeping/engine.py",
+        'torch.where(found["kept"].isfinite(), found["rank"], torch.nan)',
+        'found["rank"]',
+        DIVERGED,
+    ),
+    ("training/sweeping/engine.py", "state.step += 1\n", "state.step += 1 + (state.step == 3)\n", ALONE),
+    (
+        "training/sweeping/engine.py",
+        "{name: state.weights[name].to(self.device) for name in names}",
+        "{name: p.to(self.device) for name, p in state.weights.items()}",
+        KILLED,
+    ),
+    ("training/sweeping/store.py", '"step": str(state.step),', '"step": str(state.step - 1),', KILLED),
+    (
+        "training/sweeping/store.py",
+        'tensors |= {f"memory/{name}": part for name, part in state.memory.items()}',
+        "pass",
+        KILLED,
+    ),
+    (
+        "training/sweeping/store.py",
+        "plan.require_same(read_plan(self.path), str(self.path))",
+        "pass",
+        SWEEP + "::test_folders_of_other_things_are_refused",
+    ),
+    (
+        "training/sweeping/store.py",
+        'curves["kept"] < VARIANCE_FLOOR',
+        'curves["kept"] < 0',
+        SWEEP + "::test_a_collapse_stands_beside_the_error",
+    ),
+    (
+        "training/sweeping/summary.py",
+        'error.where(~collapsed.any("run"), np.inf)',
+        "error",
+        SWEEP + "::test_the_best_rate_is_not_one_that_collapsed",
+    ),
+    (
+        "training/sweeping/initialisation.py",
+        "(u[:, :rank] * sigma[:rank])",
+        "u[:, :rank]",
+        SWEEP + "::test_initialisations",
+    ),
 ]
 
 

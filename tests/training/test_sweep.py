@@ -513,6 +513,16 @@ def test_an_estimate_is_of_the_order_of_what_it_takes(tmp_path):
     assert taken / 10 < guess.seconds < 10 * taken
 
 
+def test_what_torch_compiles_is_the_step(folder, monkeypatch):
+    """Compiling itself takes a minute; what it is given is a recording of the step."""
+    recorded = []
+    monkeypatch.setattr(torch, "compile", lambda graph: recorded.append(graph) or graph)
+    expected = sweep(**SMALL | {"networks": ["own:Square"]}, path=folder / "a")
+    found = sweep(**SMALL | {"networks": ["own:Square"]}, compiled=True, path=folder / "b")
+    assert [isinstance(graph, torch.fx.GraphModule) for graph in recorded] == [True] * 2
+    xr.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 def test_a_sweep_leaves_the_folder_it_says(tmp_path):
     sweep(**SMALL, path=tmp_path / "a")
     names = {path.name for path in Path(tmp_path / "a").iterdir()}

@@ -84,7 +84,12 @@ _count = click.IntRange(min=1)
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, …")
 @click.option("--tf32", is_flag=True, help="Let CUDA multiply in TF32.")
-@click.option("--compile", "compiled", is_flag=True, help="By torch.compile, what is not compiled anyway.")
+@click.option(
+    "--compile/--no-compile",
+    "compiled",
+    default=None,
+    help="By torch.compile, what is not compiled anyway.  [default: on CUDA]",
+)
 @click.option("--keep-weights", is_flag=True, help="Keep what the runs end with, in --output/pieces.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."
@@ -203,8 +208,9 @@ def _plan(options: dict[str, Any]) -> Plan:
     names = ("networks", "rules", "data", "initialisations", "reductions")
     single = (
         *("runs", "epochs", "samples", "optimizer", "points", "spacing", "held_out", "dtype", "tf32"),
-        *("compiled", "keep_weights", "seed"),
+        *("keep_weights", "seed"),
     )
+    device = _device(options["device"])
     lists: dict[str, Any] = {name: tuple(_listed(options[name])) for name in names}
     return Plan(
         **lists,
@@ -212,7 +218,8 @@ def _plan(options: dict[str, Any]) -> Plan:
         learning_rates=learning_rates(options["learning_rates"]),
         correctors=(*smooth, *others),
         batch_sizes=tuple(_whole("--batch-sizes", size) for size in _listed(options["batch_sizes"])),
-        device=_device(options["device"]),
+        device=device,
+        compiled=device != "cpu" if options["compiled"] is None else options["compiled"],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,13 +17,17 @@ from training.measures import at_unit_vectors, measure
 from .gradients import gradients
 from .optimizers import OPTIMIZERS
 from .plan import first_weights
+from .subjects import subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jaxtyping import Float, Int
 
-    from .plan import Piece, Plan
+    from training.rules.loss import Reduction
+
+    from .gradients import Gradients
+    from .plan import Piece, Plan, Treatment
 
 MEASURES = ("error", "relative", "centred", "kept", "rank", "trace", "norm")
 
@@ -64,8 +69,17 @@ class Training:
         self.inputs = plan.inputs(piece, device)
         self.steps = plan.epochs * self.inputs.an_epoch
         self.stops = {epoch * self.inputs.an_epoch: i for i, epoch in enumerate(plan.measured)}
-        rule, corrector = piece.treatment.rule, piece.treatment.corrector
-        self.gradients = gradients(self.net, corrector, rule, piece.reduction, device, compiled=plan.compiled)
+        # A step that is compiled serves all pieces of its kind; others are as soon made anew.
+        kind = (
+            piece.network,
+            piece.treatment,
+            piece.reduction,
+            device,
+            piece.batch,
+            len(piece.rates),
+            plan.dtype,
+        )
+        self.gradients = _compiled(*kind) if plan.compiled else _gradients(self.net, *kind[1:4])
         self.rates = torch.tensor(piece.rates, dtype=getattr(torch, plan.dtype), device=device)
         self._evaluated = vmap_measures(self.net, self.inputs.held_out)
 
@@ -135,6 +149,18 @@ def vmap_measures(
         return found
 
     return torch.vmap(one)
+
+
+def _gradients(
+    net: nn.Module, treatment: Treatment, reduction: Reduction, device: str, *, compiled: bool = False
+) -> Gradients:
+    return gradients(net, treatment.corrector, treatment.rule, reduction, device, compiled=compiled)
+
+
+@cache
+def _compiled(name: str, treatment: Treatment, reduction: Reduction, device: str, *_: int | str) -> Gradients:
+    """The compiled step of an architecture, for one size of batch and ensemble and one dtype."""
+    return _gradients(subject(name).build(), treatment, reduction, device, compiled=True)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from training.rules.loss import gradient_scale, idempotency_loss
 
@@ -66,7 +67,7 @@ def vmapped(
         return found
 
     step: Gradients = vmap(grad_and_value(loss), in_dims=(0, None), randomness="error")
-    return torch.compile(step) if compiled else step
+    return _compiled(step) if compiled else step
 
 
 def fused(layers: Layers, corrector: Corrector, rule: Rule, reduction: Reduction) -> Gradients:
@@ -146,6 +147,21 @@ def _activation(part: nn.Module) -> tuple[int | None, float]:
     if type(part) is nn.LeakyReLU and part.negative_slope >= 0:  # else its sign is not that of its input
         return kernel.LEAKY, part.negative_slope
     return None, 0.0
+
+
+def _compiled(step: Gradients) -> Gradients:
+    """Return the step fused by `torch.compile`, at its first call.
+
+    What is compiled is a recording of it: Dynamo does not follow a gradient of one's own in `torch.func`.
+    """
+    made: list[Gradients] = []
+
+    def fused_step(weights: Weights, x: Tensor) -> tuple[Weights, Tensor]:
+        if not made:
+            made.append(torch.compile(make_fx(step)(dict(weights), x)))
+        return made[0](weights, x)
+
+    return fused_step
 
 
 class _Descent(nn.Module):

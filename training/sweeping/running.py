@@ -43,7 +43,7 @@ def sweep(
     dtype: str = "float32",
     device: str = "cpu",
     tf32: bool = False,
-    compiled: bool = False,
+    compiled: bool | None = None,
     keep_weights: bool = False,
     seed: int = 0,
     processes: int = 1,
@@ -85,7 +85,7 @@ def sweep(
         dtype: "float32" or "float64".
         device: "cpu", "cuda" or as in "cuda:1".
         tf32: whether CUDA may multiply matrices in TF32.
-        compiled: whether to compile steps by `torch.compile`, where they are not compiled in any case.
+        compiled: whether `torch.compile` compiles the steps that are not compiled in any case; None: on CUDA.
         keep_weights: whether the folder keeps the weights that the runs end with.
         seed: of everything that is drawn.
         processes: to train in; nothing depends on how many.
@@ -138,7 +138,7 @@ def sweep(
         dtype=dtype,
         device=device,
         tf32=tf32,
-        compiled=compiled,
+        compiled=device != "cpu" if compiled is None else compiled,
         keep_weights=keep_weights,
         seed=seed,
     )
