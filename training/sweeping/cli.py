@@ -23,6 +23,9 @@ _LONGEST = 3600.0
 
 _MOST_RATES = 10_000
 
+_RUN = "TORCHELASTIC_RUN_ID"
+"""What torchrun tells the processes that it starts."""
+
 
 class _Interrupted(click.ClickException):
     exit_code = 130
@@ -54,7 +57,7 @@ _count = click.IntRange(min=1)
 @click.option("--networks", help="N1,N2,B1,u-dcgan-digits, or import paths as in my.module:Net.")
 @click.option("--rules", default="ordinary,modified", show_default=True, help="As for idempotency_loss.")
 @click.option("--orders", help="Smoothsteps of these orders for the rules modified and m1.  [default: 1]")
-@click.option("--alphas", multiple=True, help="And any polynomials, by α₁,α₂,…: 0,3,-2; may be repeated.")
+@click.option("--alphas", help="And any polynomials, by α₁,α₂,…, with semicolons between: 0,3,-2;0,4,-4,1.")
 @click.option(
     "--learning-rates",
     default="0.02:1:0.02",
@@ -133,10 +136,12 @@ def sweep(context: click.Context, /, **options: Any) -> None:
     if options["networks"] is None and (given := _given(context)):
         raise click.UsageError(f"expected --networks with --{given[0]}, or --output alone to go on; got none")
     plan = read_plan(output) if options["networks"] is None else _plan(options)
-    processes = options["processes"] or _processes(plan.device, len(plan.pieces))
+    world = int(os.environ["WORLD_SIZE"]) if _RUN in os.environ else None
+    processes = world or options["processes"] or _processes(plan.device, len(plan.pieces))
     if not there:
         _announce(plan, processes, options)
-    _carry_out(Store(output, plan), processes, options["threads"], options["keep_every"])
+    store = Store(output, plan)
+    _carry_out(store, 1 if world else processes, options["threads"], options["keep_every"])
 
 
 def _given(context: click.Context) -> list[str]:
@@ -204,7 +209,7 @@ def _plan(options: dict[str, Any]) -> Plan:
 
     orders = options["orders"] or ("" if options["alphas"] else "1")
     smooth = [smoothstep(_whole("--orders", order)) for order in _listed(orders)]
-    others = [Corrector([alpha.strip() for alpha in text.split(",")]) for text in options["alphas"]]
+    others = [Corrector(_listed(text)) for text in (options["alphas"] or "").split(";") if text.strip()]
     names = ("networks", "rules", "data", "initialisations", "reductions")
     single = (
         *("runs", "epochs", "samples", "optimizer", "points", "spacing", "held_out", "dtype", "tf32"),
@@ -276,7 +281,7 @@ def _processes(device: str, pieces: int) -> int:
 
 def _rank() -> int:
     """This process's number, if torchrun started it."""
-    return int(os.environ.get("RANK", "0")) if "TORCHELASTIC_RUN_ID" in os.environ else 0
+    return int(os.environ["RANK"]) if _RUN in os.environ else 0
 
 
 def _wait_for(path: Path) -> None:
