@@ -41,7 +41,8 @@ class State:
         weights: stacked parameters, a member a row.
         memory: the optimiser's.
         curves: measures so far, nan where a point is yet to come.
-        diverged: the step whose batch first had an error that is not finite, −1 while none had.
+        diverged: the step whose batch first had an error that is not finite, the last if only the weights
+            are not in the end, −1 otherwise.
     """
 
     step: int
@@ -110,27 +111,26 @@ class Training:
         diverged = state.diverged.to(self.device)
         with torch.no_grad():
             while state.step < self.steps:
-                self._measure(state, diverged)
+                self._measure(state)
                 slopes, errors = self.gradients(weights, self.inputs.batch_at(state.step))
                 diverged.masked_fill_((diverged < 0) & ~errors.isfinite(), state.step)
                 optimizer.step(weights, slopes)
                 state.step += 1
                 state.diverged = diverged
                 beat(state)
-            self._measure(state, diverged)
+            self._measure(state)
+            sound = torch.stack([p.isfinite().flatten(1).all(1) for p in weights.values()]).all(0)
+            diverged.masked_fill_((diverged < 0) & ~sound, state.step)
+            state.diverged = diverged
         return state
 
-    def _measure(self, state: State, diverged: Tensor) -> None:
+    def _measure(self, state: State) -> None:
         """Note the measures if this step is one of those after which to."""
         point = self.stops.get(state.step)
         if point is None:
             return
-        found = self._evaluated(state.weights)
-        for name, values in found.items():
+        for name, values in self._evaluated(state.weights).items():
             state.curves[name][point] = values.double().cpu()
-        sound = torch.stack([p.isfinite().flatten(1).all(1) for p in state.weights.values()]).all(0)
-        sound &= found["error"].isfinite()
-        diverged.masked_fill_((diverged < 0) & ~sound, state.step)
 
 
 def vmap_measures(

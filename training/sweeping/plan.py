@@ -149,7 +149,7 @@ class Plan:
         if self.spacing == "linear":
             stops = np.linspace(0, self.epochs, min(self.points, self.epochs + 1))
         else:
-            stops = np.concatenate([[0], np.geomspace(1, self.epochs, self.points - 1)])
+            stops = np.concatenate([[0], np.geomspace(self.epochs, 1, self.points - 1)])
         return tuple(sorted({round(stop) for stop in stops.tolist()}))
 
     def members(self, name: str, data: str, batch: int) -> int:

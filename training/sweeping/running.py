@@ -96,8 +96,9 @@ def sweep(
         A data set with the axes network, initialisation, data, batch, reduction, rule, learning_rate, run and
         epoch.  By epoch: error, relative, centred, kept, rank, trace, norm, as of `metrics` on the held-out
         inputs, but centred always a number; collapsed, whether kept is below the floor, so that an error
-        means nothing.  Of each run: diverged, the step whose batch first had an error that is not finite, −1
-        if none had; steps, how many were taken; effective_rate, at which "half_sum" takes the same steps.
+        means nothing.  Of each run: diverged, the step whose batch first had an error that is not finite, or
+        the last if the weights are not in the end, −1 otherwise; steps, how many were taken; effective_rate,
+        at which "half_sum" takes the same steps.
 
     Raises:
         ValueError, TypeError: what is asked for cannot be trained, or `path` holds another plan; before

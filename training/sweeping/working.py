@@ -43,17 +43,19 @@ class Stop:
 
 @contextmanager
 def stopping() -> Iterator[Stop]:
-    """Turn the first Ctrl-C, or polite kill, within a block into a request; a second one acts at once."""
+    """Turn the first Ctrl-C and the first polite kill within a block into a request; a second acts at once.
+
+    A terminal's Ctrl-C reaches every process of a sweep, and the first of them then asks the others politely.
+    """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def ask(*_: object) -> None:
+    def ask(number: int, _: object) -> None:
         stop.asked = True
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(number, before[signal.Signals(number)])
 
     for number in before:
         signal.signal(number, ask)
