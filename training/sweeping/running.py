@@ -114,7 +114,7 @@ def sweep(
 
     >>> import tempfile
     >>> folder = tempfile.mkdtemp() + "/sweep"
-    >>> found = sweep(["N1"], ["ordinary", "modified"], [0.1, 0.2], runs=2, epochs=50, path=folder)
+    >>> found = sweep(["B1"], ["ordinary", "modified"], [0.1, 0.2], runs=2, epochs=50, path=folder)
     >>> dict(found.error.isel(epoch=-1).squeeze().sizes), int((found.diverged >= 0).sum())
     ({'rule': 2, 'learning_rate': 2, 'run': 2}, 0)
     >>> bool((found.error.isel(epoch=-1) < found.error.isel(epoch=0)).all())
