@@ -11,6 +11,7 @@ import click
 
 from corrector.cli import (
     figures_by_name,
+    figures_of_sweep,
     given_corrector,
     given_float,
     given_interval,
@@ -276,18 +277,23 @@ def radius(
 )
 @click.option("--only", "chosen", multiple=True, help="A figure by name; may be repeated.")
 @click.option(
+    "--sweep", type=click.Path(path_type=Path), help="Draw the data in a folder of `corrector sweep`."
+)
+@click.option(
     "--format", "suffix", type=click.Choice(["svg", "pdf", "png"]), default="svg", show_default=True
 )
-def figures(output: Path, chosen: tuple[str, ...], suffix: str) -> None:
-    """Draw every figure of the sources anew.
+def figures(output: Path, chosen: tuple[str, ...], sweep: Path | None, suffix: str) -> None:
+    """Draw every figure of the sources anew, or those of a sweep.
 
-    Figures 1 to 6 of the notes, 1 and 2 of the paper, and those that mend them.
+    Without --sweep: figures 1 to 6 of the notes, 1 and 2 of the paper, and those that mend them.  With it:
+    rates (the paper's figure 3), epochs, panels (the notes' of error, norm and trace), pareto and costs, each
+    with the variance kept beside the error.
     """
     from corrector.files import whole_file
 
     from .plotting import save
 
-    drawn = figures_by_name(chosen)
+    drawn = figures_by_name(chosen) if sweep is None else figures_of_sweep(sweep)
     unknown = [name for name in chosen if name not in drawn]
     if unknown:
         raise click.BadParameter(

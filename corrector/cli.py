@@ -18,6 +18,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from fractions import Fraction
+    from pathlib import Path
 
     from .polynomial import Corrector
 
@@ -138,6 +139,14 @@ def figures_by_name(chosen: Collection[str]) -> dict[str, Callable[[], Any]]:
                 raise
             click.echo(f"corrector: left out what {part} draws, which needs {error.name}", err=True)
     return figures
+
+
+def figures_of_sweep(folder: Path) -> dict[str, Callable[[], Any]]:
+    """Return the figures of a sweep's data, by name."""
+    drawn: dict[str, Callable[[], Any]] = importlib.import_module("training.sweeping.figures").figures_of(
+        folder
+    )
+    return drawn
 
 
 def require_use(context: click.Context, name: str, where: str, *, used: bool) -> None:

@@ -16,6 +16,7 @@ NETWORKS = "tests/training/test_networks.py"
 
 MODULE = "tests/training/test_module.py"
 BATCHES = "tests/training/test_batches.py"
+REPORTS = "tests/training/test_sweep_reports.py"
 PROTOCOLS = "tests/training/test_protocols.py"
 SPECTRA = "tests/training/test_spectra.py"
 TRAIN = "tests/training/test_train.py"
@@ -455,7 +456,12 @@ MUTANTS = [
     ("training/sweeping/protocols.py", "within.isel(run=slice(count))", "within", PROTOCOLS),
     ("training/sweeping/protocols.py", "found.isel(run=slice(count, None))", "found", PROTOCOLS),
     ("training/sweeping/protocols.py", "<= budget * (1 + 1e-9)", "> 0", PROTOCOLS),
-    ("training/sweeping/protocols.py", "where(~bad, np.inf)", "where(bad | ~bad, np.inf)", PROTOCOLS),
+    ("training/sweeping/protocols.py", "where(~bad, 1)", "where(bad | ~bad, 1)", PROTOCOLS),
+    ("training/sweeping/protocols.py", "clip(_LEAST, 1)", "clip(_LEAST)", PROTOCOLS),
+    ("training/sweeping/plan.py", "self.epochs * min(each) // one", "self.epochs", REPORTS),
+    ("training/sweeping/tables.py", "an_epoch * passes(", "passes(", REPORTS),
+    ("training/sweeping/trajectories.py", "(points - mean) @ axes[:2].T", "points @ axes[:2].T", REPORTS),
+    ("training/sweeping/trajectories.py", "places = mean + ", "places = ", REPORTS),
     ("training/sweeping/protocols.py", "pairs = ~(bad | theirs)", "pairs = ~bad", PROTOCOLS),
     ("training/sweeping/spectra.py", "math.sqrt(m / batch)", "math.sqrt(1 / batch)", SPECTRA),
     (
@@ -548,12 +554,6 @@ MUTANTS = [
         'curves["kept"] < VARIANCE_FLOOR',
         'curves["kept"] < 0',
         SWEEP + "::test_a_collapse_stands_beside_the_error",
-    ),
-    (
-        "training/sweeping/summary.py",
-        'error.where(~collapsed.any("run"), np.inf)',
-        "error",
-        SWEEP + "::test_the_best_rate_is_not_one_that_collapsed",
     ),
     (
         "training/sweeping/initialisation.py",

@@ -51,14 +51,14 @@ def rows(data, **options):
 def test_fair_chooses_by_some_runs_and_reports_on_others():
     # 0.2 is best on the first three runs, 0.4 on the others.
     def centred(rate, run):
-        return np.choose(rate, [2.0, np.where(run < 3, 1.0, 4.0), np.where(run < 3, 3.0, 1.0)])
+        return np.choose(rate, [0.02, np.where(run < 3, 0.01, 0.04), np.where(run < 3, 0.03, 0.01)])
 
     found, by_rule = rows(sweep(centred=centred))
     assert (found.tuning, found.reported) == ((0, 1, 2), (3, 4, 5, 6, 7, 8))
     row = by_rule["modified"]
     assert (row.rate, row.edge) == (0.2, False)
     assert row.effective_rate == pytest.approx(0.4)
-    assert row.measures["centred"].mean == pytest.approx(4)
+    assert row.measures["centred"].mean == pytest.approx(0.04)
     assert rows(sweep(centred=centred), tuning=8)[1]["modified"].edge
 
 
@@ -71,6 +71,17 @@ def test_what_collapsed_or_diverged_is_no_best_rate_and_is_counted():
     row = rows(data)[1]["modified"]
     assert (row.rate, row.diverged, row.collapsed, row.runs, row.edge) == (0.1, 1, 0, 6, True)
     assert row.measures["centred"].count == 5
+
+
+def test_a_rate_that_often_succeeds_is_better_than_one_that_hardly_moves():
+    data = sweep(
+        centred=lambda rate: np.choose(rate, [0.5, 1e-9, 0.4]),
+        collapsed=lambda rate, run: (rate == 1) & (run % 2 == 0),
+    )
+    assert rows(data)[1]["modified"].rate == 0.2
+    # One run in three far off is no worse than one that collapsed: 10⁻², and not 10.
+    wild = sweep(centred=lambda rate, run: np.choose(rate, [0.1, np.where(run == 0, 1e9, 1e-3), 0.1]))
+    assert rows(wild)[1]["modified"].rate == 0.2
 
 
 def test_where_all_collapse_the_table_says_so():

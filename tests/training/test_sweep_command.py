@@ -42,19 +42,19 @@ def test_it_is_the_function(folder):
     done = run(*QUICK, "--orders", "1,2", "--alphas", "0,4,-4,1", "--output", "out")
     assert done.exit_code == 0, done.output
     for words in (
-        "best learning rate",
+        "network passes a run",
         "centred",
         "kept",
         "collapsed",
-        "modified 10x³ − 15x⁴",
+        "modified order 2",
         "out/sweep.nc",
     ):
         assert words in done.output
     with xr.open_dataset(folder / "out" / "sweep.nc") as found:
-        assert found.sizes["rule"] == 4
+        assert found.sizes["rule"] == 5
     run(*QUICK, "--output", "plain")
     arguments = {"batch_sizes": [50], "held_out": 50, "path": folder / "again"}
-    expected = of_python(["N1"], ["ordinary", "modified"], [0.1, 0.2], 2, 20, **arguments)
+    expected = of_python(["N1"], ["ordinary", "modified", "target"], [0.1, 0.2], 2, 20, **arguments)
     with xr.open_dataset(folder / "plain" / "sweep.nc") as found:
         xr.testing.assert_identical(found.load(), expected)
 
@@ -63,7 +63,7 @@ def test_the_folder_alone_goes_on_and_shows_the_table():
     run(*QUICK, "--output", "out")
     again = run("--output", "out", "--processes", "1")
     assert again.exit_code == 0
-    assert "best learning rate" in again.output
+    assert "network passes a run" in again.output
     assert "networks ['N1'], not ['B1']" in str(run(*QUICK, "--networks", "B1", "--output", "out").exception)
 
 
@@ -73,7 +73,7 @@ def test_options_from_yaml(folder):
     done = run("--config", "run.yaml", "--epochs", "3", "--processes", "1", "--output", "out")
     assert done.exit_code == 0, done.output
     with xr.open_dataset(folder / "out" / "sweep.nc") as found:
-        assert (found.sizes["network"], found.sizes["rule"], int(found.epoch[-1])) == (2, 3, 3)
+        assert (found.sizes["network"], found.sizes["rule"], int(found.epoch[-1])) == (2, 4, 3)
 
 
 @pytest.mark.parametrize(
@@ -138,5 +138,5 @@ def test_who_joins_helps_and_shows_nothing(folder):
         piece.unlink()
     done = run("--output", "out", "--join")
     assert (done.exit_code, done.output) == (0, "")
-    assert len(list((folder / "out" / "pieces").iterdir())) == 4
+    assert len(list((folder / "out" / "pieces").iterdir())) == 6
     assert cli._processes("cuda", 9) == 1

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 _STATE = ("config", "output", "yes", "processes", "threads", "keep_every", "join")
 """Options that say nothing of what is trained."""
 
+_PROTOCOLS = {
+    "fair": {"rules": "ordinary,modified,target", "reductions": "half_sum"},
+    "paper": {"rules": "ordinary,modified", "reductions": "seed"},
+}
+"""What each trains by default."""
+
 _LONGEST = 3600.0
 """Seconds that a sweep may take without --yes."""
 
@@ -55,7 +61,7 @@ _count = click.IntRange(min=1)
     help="A YAML file with any of these options, as in networks: [N1, N2]; others given here override it.",
 )
 @click.option("--networks", help="N1,N2,B1,u-dcgan-digits, or import paths as in my.module:Net.")
-@click.option("--rules", default="ordinary,modified", show_default=True, help="As for idempotency_loss.")
+@click.option("--rules", help="As for idempotency_loss.  [default: ordinary,modified,target]")
 @click.option("--orders", help="Smoothsteps of these orders for the rules modified and m1.  [default: 1]")
 @click.option("--alphas", help="And any polynomials, by α₁,α₂,…, with semicolons between: 0,3,-2;0,4,-4,1.")
 @click.option(
@@ -77,7 +83,7 @@ _count = click.IntRange(min=1)
 @click.option(
     "--initialisations", default="default", show_default=True, help="default,orthogonal,kaiming,rank-2."
 )
-@click.option("--reductions", default="half_sum", show_default=True, help="half_sum,mean,seed.")
+@click.option("--reductions", help="half_sum,mean,seed.  [default: half_sum]")
 @click.option("--optimizer", type=click.Choice(["sgd", "adam"]), default="sgd", show_default=True)
 @click.option("--points", type=click.IntRange(min=2), default=50, show_default=True, help="Of each curve.")
 @click.option("--spacing", type=click.Choice(["log", "linear"]), default="log", show_default=True)
@@ -96,6 +102,14 @@ _count = click.IntRange(min=1)
 @click.option("--keep-weights", is_flag=True, help="Keep what the runs end with, in --output/pieces.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(["fair", "paper"]),
+    default="fair",
+    show_default=True,
+    help="Of the table: all runs, matched cost, intervals; or as published, which also swaps the defaults of "
+    "--rules and --reductions for the paper's: ordinary,modified and seed.",
 )
 @click.option("--processes", type=_count, help="To train in.  [default: as many as cores; CUDA: 1]")
 @click.option("--threads", type=_count, default=1, show_default=True, help="Of each tensor operation.")
@@ -117,7 +131,9 @@ def sweep(context: click.Context, /, **options: Any) -> None:
     rank, trace and norm by epoch; collapsed and diverged), and what it goes on from: the same command, or
     --output alone, goes on after a kill, to the same data.
 
-    Prints each network and rule at its best rate.  By torchrun: -m training.sweeping with these options.
+    Prints a table of each network by --protocol: fair, every rule at the rate that is best for it on a third
+    of the runs, reported on the others at equal cost in network passes; or as published.  `corrector figures
+    --sweep` draws the data.  By torchrun: -m training.sweeping with these options.
     """
     if options["output"] is None:
         raise click.UsageError("expected --output, the sweep's folder; got none")
@@ -135,32 +151,34 @@ def sweep(context: click.Context, /, **options: Any) -> None:
         return
     if options["networks"] is None and (given := _given(context)):
         raise click.UsageError(f"expected --networks with --{given[0]}, or --output alone to go on; got none")
+    for name, value in _PROTOCOLS[options["protocol"]].items():
+        options[name] = options[name] or value
     plan = read_plan(output) if options["networks"] is None else _plan(options)
     world = int(os.environ["WORLD_SIZE"]) if _RUN in os.environ else None
     processes = world or options["processes"] or _processes(plan.device, len(plan.pieces))
     if not there:
         _announce(plan, processes, options)
     store = Store(output, plan)
-    _carry_out(store, 1 if world else processes, options["threads"], options["keep_every"])
+    _carry_out(store, 1 if world else processes, options)
 
 
 def _given(context: click.Context) -> list[str]:
     """Options of the plan that were given."""
     default = (click.core.ParameterSource.DEFAULT, click.core.ParameterSource.DEFAULT_MAP)
-    names = [p.name for p in context.command.params if p.name and p.name not in _STATE]
+    names = [p.name for p in context.command.params if p.name and p.name not in (*_STATE, "protocol")]
     return [name.replace("_", "-") for name in names if context.get_parameter_source(name) not in default]
 
 
-def _carry_out(store: Store, processes: int, threads: int, keep_every: float) -> None:
+def _carry_out(store: Store, processes: int, options: dict[str, Any]) -> None:
     from .running import carried_out
     from .store import DATA
-    from .summary import show
+    from .tables import show
 
     try:
-        found = carried_out(store, processes, threads, keep_every, shown=True)
+        found = carried_out(store, processes, options["threads"], options["keep_every"], shown=True)
     except KeyboardInterrupt:
         raise _interrupted(store) from None
-    show(found)
+    show(found, store.plan, options["protocol"])
     click.echo(f"\nData: {store.path / DATA}")
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 import numpy as np
 
 from analysis.arguments import whole_number
-from corrector import MCWEENY, Corrector
+from corrector import MCWEENY, Corrector, smoothstep
+from training.rules.cost import passes
 from training.rules.loss import Reduction, Rule, gradient_scale
 
 from .gradients import perceptron_layers
@@ -119,7 +120,7 @@ class Plan:
         for rule in self.rules:
             correctors = self.correctors if rule in CORRECTED else self.correctors[:1]
             several = len(correctors) > 1
-            found += [Treatment(f"{rule} {g}" if several else rule, rule, g) for g in correctors]
+            found += [Treatment(f"{rule} {_said(g)}" if several else rule, rule, g) for g in correctors]
         return tuple(found)
 
     @cached_property
@@ -145,12 +146,18 @@ class Plan:
 
     @cached_property
     def measured(self) -> tuple[int, ...]:
-        """The epochs after which members are measured: 0, the last, and others between, about `points`."""
+        """The epochs after which members are measured: 0, the last, and others between, about `points`.
+
+        Among them, for each rule, the last by which it has spent no more network passes than the cheapest one
+        in the end: where rules are compared at equal cost.
+        """
+        each = [passes(t.rule, t.corrector) for t in self.treatments]
+        equal = [self.epochs * min(each) // one for one in each]
         if self.spacing == "linear":
             stops = np.linspace(0, self.epochs, min(self.points, self.epochs + 1))
         else:
             stops = np.concatenate([[0], np.geomspace(self.epochs, 1, self.points - 1)])
-        return tuple(sorted({round(stop) for stop in stops.tolist()}))
+        return tuple(sorted({round(stop) for stop in stops.tolist()} | set(equal)))
 
     def members(self, name: str, data: str, batch: int) -> int:
         """Return how many learning rates of a network may be trained at once."""
@@ -166,9 +173,8 @@ class Plan:
 
         A step has a price of its own, and each member's passes theirs: a backward pass counts twice.
         """
-        rule, degree = piece.treatment.rule, piece.treatment.corrector.degree
-        passes = 2 + degree if rule in CORRECTED else 6
-        return 1e6 + passes * len(piece.rates) * piece.batch * subject(piece.network).parameters
+        each = passes(piece.treatment.rule, piece.treatment.corrector)
+        return 1e6 + each * len(piece.rates) * piece.batch * subject(piece.network).parameters
 
     def steps(self, piece: Piece) -> int:
         """Return how many steps a piece takes."""
@@ -238,6 +244,11 @@ class Plan:
                     f"expected in {where} a sweep of the same plan; got one with {name} {theirs[name]}, "
                     f"not {ours[name]}: another plan needs a folder of its own"
                 )
+
+
+def _said(g: Corrector) -> str:
+    """A corrector in a few words: a smoothstep by its order, others by the polynomial."""
+    return f"order {g.order}" if g.order and g == smoothstep(g.order) else str(g)
 
 
 def first_weights(plan: Plan, piece: Piece) -> Any:

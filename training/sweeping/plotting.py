@@ -12,13 +12,14 @@ from analysis.plotting import PALETTE, new_figure, styled
 from .protocols import failed, published
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from .spectra import Spectra
+    from .trajectories import Trajectories
 
 _REACH = 1.2
 """How far the plane of eigenvalues is shown from 0."""
@@ -80,7 +81,8 @@ def epochs(data: xr.Dataset, chosen: Mapping[tuple[str, str], float]) -> Figure:
                 rate = chosen[name, rule]
                 one = data.sel(network=name, rule=rule).sel(learning_rate=rate, method="nearest")
                 for ax, measure in zip(column, measures, strict=True):
-                    low, middle, high = one[measure].quantile([0.25, 0.5, 0.75], "run", skipna=True)
+                    found = one[measure].where(np.isfinite(one[measure]))
+                    low, middle, high = found.quantile([0.25, 0.5, 0.75], "run", skipna=True)
                     floor = _LEAST if measure == "error" else 0
                     x = np.maximum(one.epoch, 0.5)
                     ax.fill_between(
@@ -94,19 +96,26 @@ def epochs(data: xr.Dataset, chosen: Mapping[tuple[str, str], float]) -> Figure:
     return figure
 
 
-def panels(data: xr.Dataset, rate: float) -> Figure:
+def panels(data: xr.Dataset, chosen: Mapping[tuple[str, str], float]) -> Figure:
     """Draw error, norm and trace of f(I) against epochs, a line a run, a column a network, as the notes do.
+
+    Args:
+        data: of a sweep.
+        chosen: the learning rate of each network and rule.
 
     References: the notes, section 3.
     """
-    data = _plain(data).sel(learning_rate=rate, method="nearest")
+    data = _plain(data)
     networks = [str(name) for name in data.network.values]
     with styled():
         figure = new_figure(1 + 3.0 * len(networks), 6.4)
         rows = figure.subplots(4, len(networks), squeeze=False, sharex=True, height_ratios=(1.4, 1, 1, 1))
         for column, name in zip(rows.T, networks, strict=True):
             for color, rule in zip(PALETTE, map(str, data.rule.values), strict=False):
-                one = data.sel(network=name, rule=rule).transpose("epoch", "run")
+                one = data.sel(network=name, rule=rule).sel(
+                    learning_rate=chosen[name, rule], method="nearest"
+                )
+                one = one.transpose("epoch", "run")
                 for ax, measure in zip(column, ("error", "norm", "trace", "kept"), strict=True):
                     values = np.maximum(one[measure], _LEAST) if measure == "error" else one[measure]
                     drawn = ax.plot(one.epoch, values, color=color, lw=1, alpha=0.8)
@@ -121,7 +130,8 @@ def panels(data: xr.Dataset, rate: float) -> Figure:
 def pareto(data: xr.Dataset) -> Figure:
     """Draw last errors against the variance and the rank kept: every run of every rate that did not diverge.
 
-    The staircase joins the runs than which none of its rule has less error and keeps more.
+    The staircase joins the runs than which none of its rule has less error and keeps more.  Below, against
+    the effective rank, runs that collapsed are left out: what is left of a point has any rank.
     """
     last = _plain(data).isel(epoch=-1)
     networks = [str(name) for name in last.network.values]
@@ -131,10 +141,14 @@ def pareto(data: xr.Dataset) -> Figure:
         for column, name in zip(rows.T, networks, strict=True):
             for color, rule in zip(PALETTE, map(str, last.rule.values), strict=False):
                 one = last.sel(network=name, rule=rule)
-                sound = (np.isfinite(one.error) & (one.diverged < 0)).values
-                error = np.maximum(one.error.values[sound], _LEAST)
-                for ax, measure in zip(column, ("kept", "rank"), strict=True):
-                    kept = one[measure].values[sound]
+                sound = np.isfinite(one.error) & (one.diverged < 0)
+                for ax, measure, there in (
+                    (column[0], "kept", sound.values),
+                    (column[1], "rank", (sound & ~one.collapsed).values),
+                ):
+                    error = np.maximum(one.error.values[there], _LEAST)
+                    kept = one[measure].values[there]
+                    kept = np.maximum(kept, VARIANCE_FLOOR**2) if measure == "kept" else kept
                     ax.plot(kept, error, ".", ms=3, alpha=0.4, color=color)
                     ax.step(*_front(kept, error), where="pre", color=color, lw=1.2, label=rule)
             column[0].axvline(VARIANCE_FLOOR, color="grey", ls="--", lw=1)
@@ -202,6 +216,37 @@ def spectrum(found: Spectra) -> Figure:
         ax.set(xlabel="Re λ at the beginning", ylabel="Im λ", title="Eigenvalues of N1, and the flow")
         ax.legend(loc="lower left", markerscale=5, frameon=True, framealpha=0.9)
         _confusion(table, found)
+    return figure
+
+
+def planes(found: Sequence[Trajectories]) -> Figure:
+    """Draw ways through weight space over the error, and over the variance kept, a column each.
+
+    Each plane holds the two first principal components of what was passed; the circle is where all begin.
+    """
+    with styled():
+        figure = new_figure(1 + 3.4 * len(found), 6.6)
+        axes = figure.subplots(2, len(found), squeeze=False, sharex="col", sharey="col")
+        for (top, below), one in zip(axes.T, found, strict=True):
+            levels = {top: np.log10(np.maximum(one.error, 1e-8)), below: np.clip(one.kept, 0, 2)}
+            for ax, values in levels.items():
+                finite = np.where(np.isfinite(values), values, np.nan)
+                shades = ax.contourf(one.first, one.second, finite, 20, cmap="cividis")
+                label = "log₁₀ of the idempotent error" if ax is top else "variance kept (2 and more alike)"
+                figure.colorbar(shades, ax=ax, label=label)
+                for color, (rule, way) in zip(
+                    ("#E69F00", "#CC79A7", "#56B4E9", "white"), one.ways.items(), strict=False
+                ):
+                    ax.plot(*way.T, color=color, lw=1.6, label=rule)
+                    ax.plot(*way[-1], "X", color=color, ms=7, mec="black", mew=0.6)
+                start = next(iter(one.ways.values()))[0]
+                ax.plot(*start, "o", color="white", ms=6, mec="black")
+                ax.set(xlim=one.first[[0, -1]], ylim=one.second[[0, -1]])
+            top.set(title=f"{one.network}, rate {one.rate:g}: {one.explained:.0%} of the ways in this plane")
+            below.set(xlabel="first component")
+            top.legend(frameon=True, fontsize=8)
+        for row in axes:
+            row[0].set_ylabel("second component")
     return figure
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MEASURES = ("error", "centred", "kept", "rank")
 """What the fair table has of each rule."""
+_LEAST = 1e-16
+"""Below, centred errors are rounding."""
 COMPARED = ("error", "centred", "kept")
 """Of which it gives ratios to the reference."""
 
@@ -96,8 +98,10 @@ def fair(
 ) -> Fair:
     """Return each rule at its own best rate, at equal cost, with intervals; all runs kept.
 
-    The best rate has the least median centred error over the tuning runs, where what collapsed or diverged
-    counts as infinite; among rates without a finite one, the fewest failures, then the least relative error.
+    The best rate has the least geometric mean of the centred error over the tuning runs, where a run that
+    collapsed or diverged counts 1, as a network whose outputs vary by nothing but their error, and no other
+    counts more; where none is below 1, the fewest failures, then the least relative error.
+
     Every rule is looked at after the last measured epoch within the budget, the least that any rule has spent
     in the end.
 
@@ -139,7 +143,7 @@ def failed(found: xr.Dataset) -> xr.DataArray:
 
 def _best_rate(found: xr.Dataset) -> float:
     bad = failed(found)
-    centred = found.centred.where(~bad, np.inf).median("run")
+    centred = np.log(found.centred.where(~bad, 1).clip(_LEAST, 1)).mean("run")
     relative = found.relative.where(np.isfinite(found.relative), np.inf).median("run")
     order = np.lexsort((relative.values, bad.sum("run").values, centred.values))
     return float(found.learning_rate[order[0]])

@@ -21,11 +21,10 @@ import numpy as np
 import torch
 import xarray as xr
 from filelock import FileLock, Timeout
-from safetensors.torch import save
 
 from analysis.collapse import VARIANCE_FLOOR
 from corrector.files import whole_file
-from training.weights import opened
+from training.weights import as_safetensors, opened
 
 from .engine import MEASURES, State
 from .plan import AXES, CORRECTED, Plan
@@ -137,7 +136,7 @@ class Store:
         if not finished:
             tensors |= {f"memory/{name}": part for name, part in state.memory.items()}
         facts = {"piece": _described(piece), "step": str(state.step), "finished": str(finished)}
-        content = save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata=facts)
+        content = as_safetensors({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, facts)
         with self.whole(), whole_file(self._file(piece)) as draft, draft.open("wb") as file:
             file.write(content)
             file.flush()

@@ -1,0 +1,55 @@
+"""The figures of a stored sweep, by name."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from . import plotting
+from .plan import AXES
+from .store import DATA, read_plan
+from .tables import chosen, costs, fair_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+_OTHERS = AXES[1:5]
+"""Settings of which each has figures of its own."""
+
+
+def figures_of(folder: Path) -> dict[str, Callable[[], Figure]]:
+    """Return what draws the figures of a sweep's folder: rates, epochs, panels, pareto and costs.
+
+    Where the sweep has several initialisations, data, batch sizes or reductions, each has figures of its
+    own.  Epochs, panels and costs are at the rates that the fair protocol chooses, of two runs or more.
+
+    Raises:
+        OSError: there is no sweep, or its data set was not yet written.
+        ValueError: the folder is damaged.
+    """
+    plan = read_plan(folder)
+    with xr.open_dataset(folder / DATA, engine="h5netcdf") as stored:
+        found = stored.load()
+    drawn: dict[str, Callable[[], Figure]] = {}
+    for values in product(*(found[name].values for name in _OTHERS)):
+        at = dict(zip(_OTHERS, values, strict=True))
+        said = [str(value) for name, value in at.items() if found.sizes[name] > 1]
+        part = found.sel({name: [value] for name, value in at.items()})
+        one: dict[str, Callable[[], Figure]] = {
+            "rates": partial(plotting.rates, part),
+            "pareto": partial(plotting.pareto, part),
+        }
+        if plan.runs > 1:
+            rates = chosen(fair_tables(part, plan))
+            an_epoch = int(part.steps.max() // part.epoch[-1])
+            one["epochs"] = partial(plotting.epochs, part, rates)
+            one["panels"] = partial(plotting.panels, part, rates)
+            one["costs"] = partial(plotting.costs, part, rates, costs(plan, an_epoch))
+        drawn |= {"-".join([name, *said]): draw for name, draw in one.items()}
+    return drawn
