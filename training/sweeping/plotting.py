@@ -99,6 +99,8 @@ def epochs(data: xr.Dataset, chosen: Mapping[tuple[str, str], float]) -> Figure:
 def panels(data: xr.Dataset, chosen: Mapping[tuple[str, str], float]) -> Figure:
     """Draw error, norm and trace of f(I) against epochs, a line a run, a column a network, as the notes do.
 
+    What diverges leaves the axes, which show where 98 % of all values lie.
+
     Args:
         data: of a sweep.
         chosen: the learning rate of each network and rule.
@@ -121,6 +123,8 @@ def panels(data: xr.Dataset, chosen: Mapping[tuple[str, str], float]) -> Figure:
                     drawn = ax.plot(one.epoch, values, color=color, lw=1, alpha=0.8)
                     drawn[0].set_label(rule)
             column[0].set(title=name, yscale="log")
+            for ax in column[:3]:
+                _bounded(ax)
             _guarded(column[3])
             column[3].set(xlabel="epoch")
         _labelled(rows, ("idempotent error", "norm of f(I)", "trace of f(I)", "variance kept"))
@@ -265,6 +269,20 @@ def _guarded(ax: Axes) -> None:
     ax.set_yscale("log")
     low, high = ax.get_ylim()
     ax.set_ylim(max(low, VARIANCE_FLOOR / 100), min(max(high, 2.0), 100.0))
+
+
+def _bounded(ax: Axes) -> None:
+    """Show what nearly all lines go through, and not how far the others fly off."""
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in ax.lines])
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return
+    low, high = np.quantile(values, [0.01, 0.99])
+    if ax.get_yscale() == "log":
+        ax.set_ylim(low / 3, high * 3)
+    else:
+        room = 0.08 * max(high - low, 1e-3)
+        ax.set_ylim(low - room, high + room)
 
 
 def _labelled(rows: np.ndarray, words: tuple[str, ...], *, every: bool = False) -> None:
