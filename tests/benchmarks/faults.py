@@ -90,7 +90,7 @@ def ghostwritten(subject: Any, fault: Fault, *, lenient: bool) -> Verdict:
 
     f_of.__module__ = f_of.__qualname__ = f_of.__name__ = "ghost"
     module = types.ModuleType("ghost")
-    module.ghost = f_of  # type: ignore[attr-defined]
+    module.ghost = f_of  # type: ignore[attr-defined]  # a module made here
     sys.modules["ghost"] = module
     source = ghostwriter.idempotent(f_of).replace("st.nothing()", "inputs")
     if lenient:

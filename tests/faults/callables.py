@@ -58,7 +58,7 @@ intervals = st.lists(
     st.tuples(st.integers(0, 20), st.integers(1, 6)).map(lambda t: (t[0], sum(t))), max_size=6
 )
 dates = st.dates(dt.date(2020, 1, 1), dt.date(2030, 1, 1))
-moments = st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2030, 1, 1))  # noqa: DTZ001
+moments = st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2030, 1, 1))  # noqa: DTZ001 - without a zone, as many are
 complexes = arrays(np.complex128, 3, elements=st.complex_numbers(min_magnitude=0.1, max_magnitude=9))
 
 

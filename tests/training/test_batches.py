@@ -18,7 +18,7 @@ class Drawn(torch.utils.data.Dataset):
         return 23
 
     def __getitem__(self, i):
-        drawn = random.random() + np.random.rand()  # noqa: NPY002
+        drawn = random.random() + np.random.rand()  # noqa: NPY002 - the global generator, as data of others draw
         return torch.stack([torch.tensor(float(i)), torch.rand(()), torch.tensor(drawn)])
 
 

@@ -365,7 +365,28 @@ def test_signals_that_kill_change_nothing_either(folder):
     assert kills.contents(folder / "killed") == kills.contents(folder / "whole")
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.fixture
+def heard():
+    """Ctrl-C is heard, which processes in the background begin without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("folder", "heard")
+def test_who_ignores_interruptions_goes_on_ignoring_them(monkeypatch):
+    judge = Keeper._judge
+
+    def interrupted(self, trainer):
+        signal.raise_signal(signal.SIGINT)
+        judge(self, trainer)
+
+    monkeypatch.setattr(Keeper, "_judge", interrupted)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    done(run(*FULL, "--output", "run"))
+
+
+@pytest.mark.usefixtures("folder", "heard")
 @pytest.mark.parametrize(("signals", "saved"), [(1, 5), (2, 4)])
 def test_an_interruption_ends_the_step_and_a_second_one_does_not(monkeypatch, signals, saved):
     judge = Keeper._judge
