@@ -8,6 +8,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from hypothesis import Phase, settings
 
 settings.register_profile("project", deadline=None, print_blob=True)
-# For broken copies, of which it matters only that they fail, not on how small an example.
-settings.register_profile("mutants", deadline=None, phases=(Phase.explicit, Phase.generate), database=None)
+# For broken copies: it matters only that they fail, not on how small an example, but on every run alike.
+settings.register_profile(
+    "mutants", deadline=None, phases=(Phase.explicit, Phase.generate), database=None, derandomize=True
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
