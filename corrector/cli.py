@@ -53,6 +53,12 @@ class Refused(click.ClickException):
     exit_code = 1
 
 
+class Interrupted(click.ClickException):
+    """Work that was interrupted and can go on: one line on stderr, exit status 130."""
+
+    exit_code = 130
+
+
 class _Door(click.Group):
     def list_commands(self, _: click.Context) -> list[str]:
         return list(_PARTS)

@@ -16,7 +16,7 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities import rank_zero_only
 
-from corrector.cli import Refused
+from corrector.cli import Interrupted, Refused
 from training.foreign import foreign
 
 from . import choices
@@ -43,10 +43,6 @@ _EXPECTED = (
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
 )
 """What Lightning warns of and is meant."""
-
-
-class _Interrupted(click.ClickException):
-    exit_code = 130
 
 
 def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> None:
@@ -76,7 +72,7 @@ def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> Non
             stopped = _fit(trainer, keeper, run, batches, options)
             rows = conclude(run, keeper, before, resolved, stopped) if first else {}
         except (KeyboardInterrupt, SystemExit):  # the second is Lightning's for the first
-            raise _Interrupted(
+            raise Interrupted(
                 f"interrupted at step {keeper.progressed.step}; --resume goes on from step {keeper.saved}"
             ) from None
         if first:

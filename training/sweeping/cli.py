@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from corrector.cli import given_float, given_number
+from corrector.cli import Interrupted, given_float, given_number
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -31,10 +31,6 @@ _MOST_RATES = 10_000
 
 _RUN = "TORCHELASTIC_RUN_ID"
 """What torchrun tells the processes that it starts."""
-
-
-class _Interrupted(click.ClickException):
-    exit_code = 130
 
 
 def _read(context: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
@@ -193,9 +189,9 @@ def _join(output: Path, threads: int, keep_every: float) -> None:
         raise _interrupted(store) from None
 
 
-def _interrupted(store: Store) -> _Interrupted:
+def _interrupted(store: Store) -> Interrupted:
     done = sum(map(store.finished, store.plan.pieces))
-    return _Interrupted(
+    return Interrupted(
         f"interrupted with {done} of {len(store.plan.pieces)} pieces finished and the others kept; "
         f"corrector sweep --output {store.path} goes on"
     )
