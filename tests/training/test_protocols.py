@@ -92,13 +92,24 @@ def test_where_all_collapse_the_table_says_so():
     assert row.measures["kept"].count == 6
 
 
+def test_what_was_kept_is_compared_though_runs_collapsed_but_not_where_they_diverged():
+    data = sweep(
+        kept=lambda rule: np.choose(rule, [4e-4, 1e-4]),
+        collapsed=lambda run: run >= 0,
+        diverged=lambda rule, run: np.where((run == 3 + rule), 7, -1),
+    )
+    ratios = rows(data)[1]["modified"].ratios
+    assert (ratios["error"].count, ratios["kept"].count) == (0, 4)
+    assert ratios["kept"].mean == pytest.approx(4)
+
+
 def test_all_spend_alike():
     # Ten epochs of the modified rule cost 50 passes; within 50 the ordinary one was last measured after 6.
     found, by_rule = rows(sweep(error=lambda epoch: np.array(EPOCHS)[epoch] + 1.0))
     assert found.budget == 50
-    assert by_rule["modified"].passes == 50
+    assert by_rule["modified"].spent == 50
     assert by_rule["modified"].measures["error"].mean == pytest.approx(11)
-    assert by_rule["ordinary"].passes == 36
+    assert by_rule["ordinary"].spent == 36
     assert by_rule["ordinary"].measures["error"].mean == pytest.approx(7)
 
 

@@ -13,7 +13,7 @@ from training.sweeping.figures import figures_of
 from training.sweeping.plan import Plan
 from training.sweeping.plotting import planes
 from training.sweeping.protocols import failed
-from training.sweeping.store import read_plan
+from training.sweeping.store import Store, read_plan
 from training.sweeping.tables import costs, fair_tables, settings, show
 from training.sweeping.trajectories import _measured, trajectories
 
@@ -42,7 +42,7 @@ def run(*arguments):
 
 def test_every_setting_has_a_name_and_its_data(swept):
     found = swept[1]
-    parts = dict(settings(found))
+    parts = {one.name: one.data for one in settings(found)}
     assert list(parts) == ["N1, batch 64", "N1, batch 128", "B1, batch 64", "B1, batch 128"]
     assert set(parts["N1, batch 64"].error.dims) == {"rule", "learning_rate", "run", "epoch"}
     one = found.error.sel(network="B1", batch=64).squeeze()
@@ -52,14 +52,43 @@ def test_every_setting_has_a_name_and_its_data(swept):
 def test_rules_are_named_and_cost_what_their_corrector_does(swept):
     _, found, plan = swept
     assert list(found.rule.values) == ["ordinary", "modified order 1", "modified order 2", "target"]
-    assert costs(plan, 2) == {"ordinary": 12, "modified order 1": 10, "modified order 2": 14, "target": 8}
+    one = next(settings(found))
+    assert costs(one, plan) == {"ordinary": 6, "modified order 1": 5, "modified order 2": 7, "target": 4}
+
+
+def test_equal_seconds_are_those_that_the_sweep_took(swept, capsys):
+    folder, found, plan = swept
+    seconds = Store(folder, plan).seconds()
+    assert len(seconds) == 2 * 2 * 4
+    assert all(1e-9 < value < 1e-2 for value in seconds.values())
+    one = next(settings(found))
+    assert one.at == ("N1", "default", "normal", 64, "half_sum")
+    seconds[(*one.at, "ordinary")], seconds[(*one.at, "target")] = 2e-3, 1e-3
+    seconds[(*one.at, "modified order 1")], seconds[(*one.at, "modified order 2")] = 3e-3, 5e-3
+    table = fair_tables(found, plan, seconds)["N1, batch 64"]
+    assert table.budget == pytest.approx(60 * 1e-3)
+    spent = {row.rule: row.spent / 1e-3 for row in table.rows}
+    assert 0.85 * 60 < spent["ordinary"] <= 60
+    assert 0.85 * 60 < spent["modified order 2"] <= 60
+    assert spent["target"] == pytest.approx(60)
+    show(found, plan, "fair", seconds)
+    assert "N1, batch 64: at most 0.06 seconds a run" in capsys.readouterr().out
+
+
+def test_seconds_of_short_runs_are_not_made_up(tmp_path):
+    options = ("--networks", "N1", "--epochs", 3, "--runs", 2, "--learning-rates", "0.1", "--processes", 1)
+    result = run("sweep", *options, "--budget", "seconds", "--output", tmp_path / "a")
+    assert result.exit_code == 2
+    assert "expected runs of 16 steps or more, whose time is known; got shorter ones" in result.output
+    assert "Data: " not in result.output
+    assert run("sweep", "--output", tmp_path / "a").exit_code == 0
 
 
 def test_rules_are_measured_where_they_have_spent_alike(swept):
     _, found, plan = swept
     table = fair_tables(found, plan)["N1, batch 64"]
     assert table.budget == 60 * 4
-    spent = {row.rule: row.passes for row in table.rows}
+    spent = {row.rule: row.spent for row in table.rows}
     assert spent == {"ordinary": 240, "modified order 1": 240, "modified order 2": 7 * 34, "target": 240}
 
 

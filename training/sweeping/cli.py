@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _STATE = ("config", "output", "yes", "processes", "threads", "keep_every", "join")
 """Options that say nothing of what is trained."""
 
+_TOLD = ("protocol", "budget")
+"""Options of the table."""
+
 _PROTOCOLS = {
     "fair": {"rules": "ordinary,modified,target", "reductions": "half_sum"},
     "paper": {"rules": "ordinary,modified", "reductions": "seed"},
@@ -107,6 +110,13 @@ _count = click.IntRange(min=1)
     help="Of the table: all runs, matched cost, intervals; or as published, which also swaps the defaults of "
     "--rules and --reductions for the paper's: ordinary,modified and seed.",
 )
+@click.option(
+    "--budget",
+    type=click.Choice(["passes", "seconds"]),
+    default="passes",
+    show_default=True,
+    help="Of the fair table: equal network passes for all rules, or equal time as the sweep took it.",
+)
 @click.option("--processes", type=_count, help="To train in.  [default: as many as cores; CUDA: 1]")
 @click.option("--threads", type=_count, default=1, show_default=True, help="Of each tensor operation.")
 @click.option(
@@ -161,7 +171,7 @@ def sweep(context: click.Context, /, **options: Any) -> None:
 def _given(context: click.Context) -> list[str]:
     """Options of the plan that were given."""
     default = (click.core.ParameterSource.DEFAULT, click.core.ParameterSource.DEFAULT_MAP)
-    names = [p.name for p in context.command.params if p.name and p.name not in (*_STATE, "protocol")]
+    names = [p.name for p in context.command.params if p.name and p.name not in (*_STATE, *_TOLD)]
     return [name.replace("_", "-") for name in names if context.get_parameter_source(name) not in default]
 
 
@@ -174,7 +184,11 @@ def _carry_out(store: Store, processes: int, options: dict[str, Any]) -> None:
         found = carried_out(store, processes, options["threads"], options["keep_every"], shown=True)
     except KeyboardInterrupt:
         raise _interrupted(store) from None
-    show(found, store.plan, options["protocol"])
+    seconds = store.seconds() if options["budget"] == "seconds" else None
+    try:
+        show(found, store.plan, options["protocol"], seconds)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     click.echo(f"\nData: {store.path / DATA}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 MEASURES = ("error", "relative", "centred", "kept", "rank", "trace", "norm")
 
+TIMED = 16
+"""Of so many steps the middle one is timed: the first may compile, and on CUDA a clock waits."""
+
 
 @dataclass
 class State:
@@ -43,6 +47,8 @@ class State:
         curves: measures so far, nan where a point is yet to come.
         diverged: the step whose batch first had an error that is not finite, the last if only the weights
             are not in the end, −1 otherwise.
+        timed, seconds: of how many steps the time was taken, and how long they took together; the only part
+            that another machine, or another day, changes.
     """
 
     step: int
@@ -50,6 +56,8 @@ class State:
     memory: dict[str, Tensor]
     curves: dict[str, Float[Tensor, "point member"]]
     diverged: Int[Tensor, " member"]
+    timed: int = 0
+    seconds: float = 0.0
 
 
 class Training:
@@ -112,9 +120,10 @@ class Training:
         with torch.no_grad():
             while state.step < self.steps:
                 self._measure(state)
-                slopes, errors = self.gradients(weights, self.inputs.batch_at(state.step))
-                diverged.masked_fill_((diverged < 0) & ~errors.isfinite(), state.step)
-                optimizer.step(weights, slopes)
+                with self._clock(state):
+                    slopes, errors = self.gradients(weights, self.inputs.batch_at(state.step))
+                    diverged.masked_fill_((diverged < 0) & ~errors.isfinite(), state.step)
+                    optimizer.step(weights, slopes)
                 state.step += 1
                 state.diverged = diverged
                 beat(state)
@@ -123,6 +132,23 @@ class Training:
             diverged.masked_fill_((diverged < 0) & ~sound, state.step)
             state.diverged = diverged
         return state
+
+    @contextmanager
+    def _clock(self, state: State) -> Iterator[None]:
+        """Take the time of a step, if it is one of those of which to: a processor's, on CUDA the device's."""
+        if state.step % TIMED != TIMED // 2:
+            yield
+            return
+        start = self._now()
+        yield
+        state.seconds += self._now() - start
+        state.timed += 1
+
+    def _now(self) -> float:
+        if self.device == "cpu":  # which others may keep busy too
+            return time.process_time()
+        torch.cuda.synchronize(self.device)
+        return time.perf_counter()
 
     def _measure(self, state: State) -> None:
         """Note the measures if this step is one of those after which to."""

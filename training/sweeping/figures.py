@@ -11,7 +11,7 @@ import xarray as xr
 from . import plotting
 from .plan import AXES
 from .store import DATA, read_plan
-from .tables import chosen, costs, fair_tables
+from .tables import chosen, costs, fair_tables, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,9 +47,8 @@ def figures_of(folder: Path) -> dict[str, Callable[[], Figure]]:
         }
         if plan.runs > 1:
             rates = chosen(fair_tables(part, plan))
-            an_epoch = int(part.steps.max() // part.epoch[-1])
             one["epochs"] = partial(plotting.epochs, part, rates)
             one["panels"] = partial(plotting.panels, part, rates)
-            one["costs"] = partial(plotting.costs, part, rates, costs(plan, an_epoch))
+            one["costs"] = partial(plotting.costs, part, rates, costs(next(settings(part)), plan))
         drawn |= {"-".join([name, *said]): draw for name, draw in one.items()}
     return drawn

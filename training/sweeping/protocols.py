@@ -52,17 +52,17 @@ class Row(NamedTuple):
     Attributes:
         rule: its name in the data set.
         rate, effective_rate: the rate chosen, and that at which "half_sum" would take the same steps of SGD.
-        passes: network passes spent by each run, of `budget`.
+        spent: by each run, of the budget.
         runs, diverged, collapsed: how many runs there are, and of them ended so.
         measures: of the runs that neither diverged nor collapsed (`kept`: of those that did not diverge).
-        ratios: to the reference's runs, pairs of which neither failed.
+        ratios: to the reference's runs, pairs of which neither failed (`kept`: of which neither diverged).
         edge: whether the rate is the least or the greatest of those swept: a better one may lie beyond.
     """
 
     rule: str
     rate: float
     effective_rate: float
-    passes: float
+    spent: float
     runs: int
     diverged: int
     collapsed: int
@@ -80,7 +80,7 @@ class Fair:
     """The fair table of one network.
 
     Attributes:
-        budget: network passes that each run may spend.
+        budget: what each run may spend, in the unit of the costs.
         tuning, reported: the runs that chose the rates, and the others.
         rows: one for each rule.
         reference: the rule that ratios are to.
@@ -151,24 +151,30 @@ def _best_rate(found: xr.Dataset) -> float:
 
 def _row(rule: str, found: xr.Dataset, reference: xr.Dataset, cost: float, ends: tuple[float, float]) -> Row:
     bad, theirs = failed(found).values, failed(reference).values
-    diverged = (found.diverged.values >= 0) | ~np.isfinite(found.error.values)
+    diverged, gone = _diverged(found), _diverged(reference)
     alive = {name: ~diverged if name == "kept" else ~bad for name in MEASURES}
-    pairs = ~(bad | theirs)
+    alive_there = {name: ~gone if name == "kept" else ~theirs for name in MEASURES}
+    pairs = {name: alive[name] & alive_there[name] for name in COMPARED}
     return Row(
         rule=rule,
         rate=float(found.learning_rate),
         effective_rate=float(found.effective_rate.mean()),
-        passes=float(found.epoch) * cost,
+        spent=float(found.epoch) * cost,
         runs=bad.size,
         diverged=int(diverged.sum()),
         collapsed=int((found.collapsed.values & ~diverged).sum()),
         measures={name: geometric(found[name].values[alive[name]]) for name in MEASURES},
         ratios={
-            name: bootstrap_ratio(found[name].values[pairs], reference[name].values[pairs])
+            name: bootstrap_ratio(found[name].values[pairs[name]], reference[name].values[pairs[name]])
             for name in COMPARED
         },
         edge=float(found.learning_rate) in ends,
     )
+
+
+def _diverged(found: xr.Dataset) -> np.ndarray:
+    there: np.ndarray = (found.diverged.values >= 0) | ~np.isfinite(found.error.values)
+    return there
 
 
 def _single(data: xr.Dataset) -> xr.Dataset:

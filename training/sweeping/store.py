@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 PLAN, DATA = "plan.json", "sweep.nc"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _STEP = struct.Struct("<q")
+_FACTS = {"piece", "step", "finished", "timed", "seconds"}
+"""Of a piece's file, beside its tensors."""
 
 
 class Store:
@@ -125,7 +127,8 @@ class Store:
                 # A copy: the file's lie anywhere in memory, on which the last bit of a product depends.
                 parts[kind][rest] = file.get_tensor(name).clone()
         weights, memory, curves, diverged = parts.values()
-        return State(int(facts["step"]), weights, memory, curves, diverged[""])
+        timed, seconds = int(facts["timed"]), float(facts["seconds"])
+        return State(int(facts["step"]), weights, memory, curves, diverged[""], timed, seconds)
 
     def write(self, piece: Piece, state: State, *, finished: bool = False) -> None:
         """Keep a state; the one before stays until this one is on the disk."""
@@ -135,7 +138,13 @@ class Store:
             tensors |= {f"weights/{name}": p for name, p in state.weights.items()}
         if not finished:
             tensors |= {f"memory/{name}": part for name, part in state.memory.items()}
-        facts = {"piece": _described(piece), "step": str(state.step), "finished": str(finished)}
+        facts = {
+            "piece": _described(piece),
+            "step": str(state.step),
+            "finished": str(finished),
+            "timed": str(state.timed),
+            "seconds": str(state.seconds),
+        }
         content = as_safetensors({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, facts)
         with self.whole(), whole_file(self._file(piece)) as draft, draft.open("wb") as file:
             file.write(content)
@@ -162,6 +171,22 @@ class Store:
         content = file.read_bytes() if file.is_file() else b""
         size = _STEP.size * len(self.plan.pieces)
         return [step for (step,) in _STEP.iter_unpack(content.ljust(size, b"\0")[:size])]
+
+    def seconds(self) -> dict[tuple[Any, ...], float]:
+        """Return how long a step took of one network among its ensemble, as measured while it was trained.
+
+        On the CPU seconds of a processor, whoever else kept it busy; on CUDA of the device.  The median over
+        the runs, by network, initialisation, data, batch, reduction and the rule's name; nan where a run was
+        too short for a clock.
+        """
+        found: dict[tuple[Any, ...], list[float]] = {}
+        for piece in self.plan.pieces:
+            if self._file(piece).is_file():
+                facts = self._facts(piece)
+                timed = int(facts["timed"]) * len(piece.rates)
+                each = float(facts["seconds"]) / timed if timed else np.nan
+                found.setdefault((*piece[1:6], piece.treatment.name), []).append(each)
+        return {key: float(np.median(values)) for key, values in found.items()}
 
     def dataset(self) -> xr.Dataset:
         """Return the data set of what there is; nan where a point is yet to come.
@@ -217,7 +242,7 @@ class Store:
     def _facts(self, piece: Piece) -> dict[str, str]:
         with opened(self._file(piece)) as file:
             facts: dict[str, str] = file.metadata() or {}
-        if facts.get("piece") != _described(piece) or not {"step", "finished"} <= facts.keys():
+        if facts.get("piece") != _described(piece) or not facts.keys() >= _FACTS:
             raise ValueError(
                 f"expected {self._file(piece)} to hold {_described(piece)}; got {facts.get('piece')}: "
                 "remove it, and that piece is trained again"

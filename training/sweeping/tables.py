@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from itertools import product
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from training.rules.cost import passes
 from training.statistics import Estimate, verdict
 
+from .engine import TIMED
 from .plan import AXES
 from .protocols import MEASURES, Fair, fair, published
 
@@ -23,66 +24,107 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 Protocol = Literal["fair", "paper"]
+Budget = Literal["passes", "seconds"]
 REFERENCE = "ordinary"
+_UNITS: dict[Budget, str] = {"passes": "network passes", "seconds": "seconds"}
 _RATIOS = ("error", "kept")
 _SETTINGS = AXES[:5]
 """What a table is of one value of."""
 
 
-def settings(found: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
-    """Yield the data of each network and other setting, with its name."""
+class Setting(NamedTuple):
+    """What is compared: a network in one setting.
+
+    Attributes:
+        name: for people.
+        at: its value on each axis that is not compared.
+        data: of it.
+    """
+
+    name: str
+    at: tuple[Any, ...]
+    data: xr.Dataset
+
+
+def settings(found: xr.Dataset) -> Iterator[Setting]:
+    """Yield every network in every other setting."""
     for values in product(*(found[name].values for name in _SETTINGS)):
         at = dict(zip(_SETTINGS, values, strict=True))
         said = {name: value for name, value in at.items() if name == "network" or found.sizes[name] > 1}
         named = [
             str(v) if name in ("network", "initialisation") else f"{name} {v}" for name, v in said.items()
         ]
-        yield ", ".join(named), found.sel(at, drop=True)
+        yield Setting(", ".join(named), values, found.sel(at, drop=True))
 
 
-def costs(plan: Plan, an_epoch: int) -> dict[str, float]:
-    """Return the network passes of an epoch of so many steps, by the rules' names in the data set."""
-    return {t.name: float(an_epoch * passes(t.rule, t.corrector)) for t in plan.treatments}
+def costs(
+    one: Setting, plan: Plan, seconds: Mapping[tuple[Any, ...], float] | None = None
+) -> dict[str, float]:
+    """Return what an epoch costs by the rules' names: network passes, or seconds where given.
+
+    Args:
+        one: of the sweep.
+        plan: of the sweep.
+        seconds: of a step, by setting and rule, as `Store.seconds` has them.
+    """
+    an_epoch = int(one.data.steps.max() // max(one.data.epoch[-1], 1))
+    if seconds is None:
+        return {t.name: float(an_epoch * passes(t.rule, t.corrector)) for t in plan.treatments}
+    return {t.name: an_epoch * seconds[(*one.at, t.name)] for t in plan.treatments}
 
 
-def fair_tables(found: xr.Dataset, plan: Plan) -> dict[str, Fair]:
-    """Return the fair table of every setting; ratios are to the ordinary rule, or to the first there is."""
+def fair_tables(
+    found: xr.Dataset, plan: Plan, seconds: Mapping[tuple[Any, ...], float] | None = None
+) -> dict[str, Fair]:
+    """Return the fair table of every setting; ratios are to the ordinary rule, or to the first there is.
+
+    The budget is in network passes, or in seconds where given (`costs`).
+
+    Raises:
+        ValueError: some seconds are nan, of runs too short to take their time.
+    """
+    if seconds is not None and not np.isfinite(list(seconds.values())).all():
+        raise ValueError(f"expected runs of {TIMED} steps or more, whose time is known; got shorter ones")
     rules = [str(rule) for rule in found.rule.values]
     reference = REFERENCE if REFERENCE in rules else rules[0]
     return {
-        name: fair(part, costs(plan, int(part.steps.max() // max(part.epoch[-1], 1))), reference=reference)
-        for name, part in settings(found)
+        one.name: fair(one.data, costs(one, plan, seconds), reference=reference) for one in settings(found)
     }
 
 
-def show(found: xr.Dataset, plan: Plan, protocol: Protocol) -> None:
+def show(
+    found: xr.Dataset,
+    plan: Plan,
+    protocol: Protocol,
+    seconds: Mapping[tuple[Any, ...], float] | None = None,
+) -> None:
     """Print a table for every setting.
 
     The fair protocol needs two runs or more, of which some choose the rate; for one run the published
-    protocol's table is printed.
+    protocol's table is printed.  Its budget is in seconds where they are given.
     """
     from rich.console import Console
 
     console = Console() if sys.stdout.isatty() else Console(width=170)
     if protocol == "fair" and plan.runs > 1:
-        for name, table in fair_tables(found, plan).items():
-            console.print(_fair(name, table))
+        for name, table in fair_tables(found, plan, seconds).items():
+            console.print(_fair(name, table, "passes" if seconds is None else "seconds"))
     else:
-        for name, part in settings(found):
-            console.print(_published(name, part))
+        for one in settings(found):
+            console.print(_published(one.name, one.data))
 
 
-def _fair(name: str, found: Fair) -> Table:
+def _fair(name: str, found: Fair, unit: Budget) -> Table:
     chose = f"rates chosen on {_runs(found.tuning)}, reported on {_runs(found.reported)}"
-    table = _table(f"{name}: at most {found.budget:.0f} network passes a run, {chose}")
+    table = _table(f"{name}: at most {_amount(found.budget, unit)} {_UNITS[unit]} a run, {chose}")
     nominal = any(abs(row.effective_rate / row.rate - 1) > 1e-9 for row in found.rows)
-    heads = ("rule", "rate", *["at half_sum"] * nominal, "passes", "diverged", "collapsed")
+    heads = ("rule", "rate", *["at half_sum"] * nominal, unit, "diverged", "collapsed")
     ratios = [f"{name} / {found.reference}" for name in _RATIOS]
     for i, head in enumerate((*heads, *MEASURES, *ratios)):
         table.add_column(head, justify="right" if i else "left")
     for row in found.rows:
         rate = f"{row.rate:.3g}{' (edge)' * row.edge}"
-        spent = (rate, *[f"{row.effective_rate:.3g}"] * nominal, f"{row.passes:.0f}")
+        spent = (rate, *[f"{row.effective_rate:.3g}"] * nominal, _amount(row.spent, unit))
         counts = (f"{row.diverged}/{row.runs}", f"{row.collapsed}/{row.runs}")
         shown = [_mean(row.measures[measure]) for measure in MEASURES]
         compared = [_compared(row.ratios[name]) * (row.rule != found.reference) for name in _RATIOS]
@@ -127,6 +169,10 @@ def _table(title: str) -> Table:
 
 def _runs(runs: tuple[int, ...]) -> str:
     return f"run {runs[0]}" if len(runs) == 1 else f"runs {runs[0]}–{runs[-1]}"
+
+
+def _amount(spent: float, unit: Budget) -> str:
+    return f"{spent:.0f}" if unit == "passes" else f"{spent:.3g}"
 
 
 def _mean(found: Estimate) -> str:
