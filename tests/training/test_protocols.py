@@ -92,6 +92,19 @@ def test_where_all_collapse_the_table_says_so():
     assert row.measures["kept"].count == 6
 
 
+def test_the_score_leaves_no_run_out():
+    # Of six reported runs the modified rule loses two: centred errors 0.01, 0.01, 0.01, 0.01, 1 and 1.
+    data = sweep(
+        centred=lambda rule, run: np.where(rule == 1, 0.1, np.where(run == 8, 30.0, 0.01)),
+        collapsed=lambda rule, run: (rule == 0) & (run == 7),
+    )
+    row = rows(data)[1]["modified"]
+    assert (row.measures["score"].count, row.ratios["score"].count) == (6, 6)
+    assert row.measures["score"].mean == pytest.approx(0.01 ** (4 / 6))
+    assert row.ratios["score"].mean == pytest.approx(0.01 ** (4 / 6) / 0.1)
+    assert (row.measures["error"].count, row.ratios["error"].count) == (5, 5)
+
+
 def test_what_was_kept_is_compared_though_runs_collapsed_but_not_where_they_diverged():
     data = sweep(
         kept=lambda rule: np.choose(rule, [4e-4, 1e-4]),

@@ -493,6 +493,22 @@ def test_networks_of_ones_own_and_what_their_runs_end_with(folder):
     assert set(state.curves) == set(MEASURES)
 
 
+def test_a_step_is_timed_for_one_network_of_its_ensemble(folder, monkeypatch):
+    ticks = iter(range(1000))
+    monkeypatch.setattr(Training, "_now", lambda _: 0.5 * next(ticks))
+    options = {"rules": ["ordinary"], "epochs": 40, "runs": 1, "learning_rates": [0.1, 0.2, 0.3, 0.4]}
+    plan = Plan(networks=["N1"], batch_sizes=[8], **options)
+    store = Store(folder / "long", plan)
+    assert store.seconds() == {}
+    carried_out(store)
+    state = store.read(plan.pieces[0])
+    assert (state.timed, state.seconds) == (2, 1.0)  # steps 8 and 24, half a second each
+    assert store.seconds() == {("N1", "default", "normal", 8, "half_sum", "ordinary"): 0.125}
+    short = Store(folder / "short", replace(plan, epochs=8))
+    carried_out(short)
+    assert np.isnan([*short.seconds().values()]).tolist() == [True]
+
+
 def test_an_estimate_is_of_the_order_of_what_it_takes(tmp_path):
     which = plan(epochs=300)
     guess = estimated(which)

@@ -30,6 +30,7 @@ def swept(tmp_path_factory):
         60,
         correctors=[MCWEENY, smoothstep(2)],
         batch_sizes=[64, 128],
+        samples=128,
         path=folder,
         progress=False,
     )
@@ -53,7 +54,7 @@ def test_rules_are_named_and_cost_what_their_corrector_does(swept):
     _, found, plan = swept
     assert list(found.rule.values) == ["ordinary", "modified order 1", "modified order 2", "target"]
     one = next(settings(found))
-    assert costs(one, plan) == {"ordinary": 6, "modified order 1": 5, "modified order 2": 7, "target": 4}
+    assert costs(one, plan) == {"ordinary": 12, "modified order 1": 10, "modified order 2": 14, "target": 8}
 
 
 def test_equal_seconds_are_those_that_the_sweep_took(swept, capsys):
@@ -66,13 +67,13 @@ def test_equal_seconds_are_those_that_the_sweep_took(swept, capsys):
     seconds[(*one.at, "ordinary")], seconds[(*one.at, "target")] = 2e-3, 1e-3
     seconds[(*one.at, "modified order 1")], seconds[(*one.at, "modified order 2")] = 3e-3, 5e-3
     table = fair_tables(found, plan, seconds)["N1, batch 64"]
-    assert table.budget == pytest.approx(60 * 1e-3)
-    spent = {row.rule: row.spent / 1e-3 for row in table.rows}
+    assert table.budget == pytest.approx(60 * 2 * 1e-3)
+    spent = {row.rule: row.spent / 2e-3 for row in table.rows}
     assert 0.85 * 60 < spent["ordinary"] <= 60
     assert 0.85 * 60 < spent["modified order 2"] <= 60
     assert spent["target"] == pytest.approx(60)
     show(found, plan, "fair", seconds)
-    assert "N1, batch 64: at most 0.06 seconds a run" in capsys.readouterr().out
+    assert "N1, batch 64: at most 0.12 seconds a run" in capsys.readouterr().out
 
 
 def test_seconds_of_short_runs_are_not_made_up(tmp_path):
@@ -87,9 +88,9 @@ def test_seconds_of_short_runs_are_not_made_up(tmp_path):
 def test_rules_are_measured_where_they_have_spent_alike(swept):
     _, found, plan = swept
     table = fair_tables(found, plan)["N1, batch 64"]
-    assert table.budget == 60 * 4
+    assert table.budget == 60 * 8
     spent = {row.rule: row.spent for row in table.rows}
-    assert spent == {"ordinary": 240, "modified order 1": 240, "modified order 2": 7 * 34, "target": 240}
+    assert spent == {"ordinary": 480, "modified order 1": 480, "modified order 2": 14 * 34, "target": 480}
 
 
 def test_the_tables_of_both_protocols(swept, capsys):
@@ -98,7 +99,7 @@ def test_the_tables_of_both_protocols(swept, capsys):
     shown = capsys.readouterr().out
     assert shown.count("identity") == shown.count("constant map") == 4
     assert (
-        "N1, batch 64: at most 240 network passes a run, rates chosen on run 0, reported on runs 1–4" in shown
+        "N1, batch 64: at most 480 network passes a run, rates chosen on run 0, reported on runs 1–4" in shown
     )
     assert "at half_sum" not in shown
     show(found, plan, "paper")

@@ -19,11 +19,11 @@ from training.statistics import Estimate, bootstrap_ratio, geometric, verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MEASURES = ("error", "centred", "kept", "rank")
-"""What the fair table has of each rule."""
+MEASURES = ("score", "error", "centred", "kept", "rank")
+"""What the fair table has of each rule; the score is `score`, the others are the data set's."""
 _LEAST = 1e-16
 """Below, centred errors are rounding."""
-COMPARED = ("error", "centred", "kept")
+COMPARED = ("score", "error", "centred", "kept")
 """Of which it gives ratios to the reference."""
 
 
@@ -54,8 +54,9 @@ class Row(NamedTuple):
         rate, effective_rate: the rate chosen, and that at which "half_sum" would take the same steps of SGD.
         spent: by each run, of the budget.
         runs, diverged, collapsed: how many runs there are, and of them ended so.
-        measures: of the runs that neither diverged nor collapsed (`kept`: of those that did not diverge).
-        ratios: to the reference's runs, pairs of which neither failed (`kept`: of which neither diverged).
+        measures: `score` of all runs, `kept` of those that did not diverge, the others of those that neither
+            diverged nor collapsed.
+        ratios: to the reference's runs, of pairs in which both are among those.
         edge: whether the rate is the least or the greatest of those swept: a better one may lie beyond.
     """
 
@@ -98,9 +99,8 @@ def fair(
 ) -> Fair:
     """Return each rule at its own best rate, at equal cost, with intervals; all runs kept.
 
-    The best rate has the least geometric mean of the centred error over the tuning runs, where a run that
-    collapsed or diverged counts 1, as a network whose outputs vary by nothing but their error, and no other
-    counts more; where none is below 1, the fewest failures, then the least relative error.
+    The best rate has the least geometric mean of the `score` over the tuning runs; where none is below 1, the
+    fewest failures, then the least relative error.  The ratio of scores says who wins: no run is left out.
 
     Every rule is looked at after the last measured epoch within the budget, the least that any rule has spent
     in the end.
@@ -141,35 +141,44 @@ def failed(found: xr.Dataset) -> xr.DataArray:
     return bad
 
 
+def score(found: xr.Dataset) -> xr.DataArray:
+    """Return the centred error of every run, 1 where it collapsed or diverged, and never more.
+
+    At 1 the outputs vary by nothing but their error.
+    """
+    counted: xr.DataArray = found.centred.where(~failed(found), 1).clip(_LEAST, 1)
+    return counted
+
+
 def _best_rate(found: xr.Dataset) -> float:
-    bad = failed(found)
-    centred = np.log(found.centred.where(~bad, 1).clip(_LEAST, 1)).mean("run")
     relative = found.relative.where(np.isfinite(found.relative), np.inf).median("run")
-    order = np.lexsort((relative.values, bad.sum("run").values, centred.values))
+    failures = failed(found).sum("run")
+    order = np.lexsort((relative.values, failures.values, np.log(score(found)).mean("run").values))
     return float(found.learning_rate[order[0]])
 
 
 def _row(rule: str, found: xr.Dataset, reference: xr.Dataset, cost: float, ends: tuple[float, float]) -> Row:
-    bad, theirs = failed(found).values, failed(reference).values
-    diverged, gone = _diverged(found), _diverged(reference)
-    alive = {name: ~diverged if name == "kept" else ~bad for name in MEASURES}
-    alive_there = {name: ~gone if name == "kept" else ~theirs for name in MEASURES}
-    pairs = {name: alive[name] & alive_there[name] for name in COMPARED}
+    ours, theirs = _counted(found), _counted(reference)
+    diverged = _diverged(found)
     return Row(
         rule=rule,
         rate=float(found.learning_rate),
         effective_rate=float(found.effective_rate.mean()),
         spent=float(found.epoch) * cost,
-        runs=bad.size,
+        runs=diverged.size,
         diverged=int(diverged.sum()),
         collapsed=int((found.collapsed.values & ~diverged).sum()),
-        measures={name: geometric(found[name].values[alive[name]]) for name in MEASURES},
-        ratios={
-            name: bootstrap_ratio(found[name].values[pairs[name]], reference[name].values[pairs[name]])
-            for name in COMPARED
-        },
+        measures={name: geometric(values) for name, values in ours.items()},
+        ratios={name: bootstrap_ratio(ours[name], theirs[name]) for name in COMPARED},
         edge=float(found.learning_rate) in ends,
     )
+
+
+def _counted(found: xr.Dataset) -> dict[str, np.ndarray]:
+    """Every measure of every run, nan where it says nothing."""
+    alive = {"score": True, "kept": ~_diverged(found)}
+    values = {name: (score(found) if name == "score" else found[name]).values for name in MEASURES}
+    return {name: np.where(alive.get(name, ~failed(found).values), v, np.nan) for name, v in values.items()}
 
 
 def _diverged(found: xr.Dataset) -> np.ndarray:

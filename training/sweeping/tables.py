@@ -27,7 +27,7 @@ Protocol = Literal["fair", "paper"]
 Budget = Literal["passes", "seconds"]
 REFERENCE = "ordinary"
 _UNITS: dict[Budget, str] = {"passes": "network passes", "seconds": "seconds"}
-_RATIOS = ("error", "kept")
+_RATIOS = ("score", "kept")
 _SETTINGS = AXES[:5]
 """What a table is of one value of."""
 
@@ -131,10 +131,11 @@ def _fair(name: str, found: Fair, unit: Budget) -> Table:
         table.add_row(row.rule, *spent, *counts, *shown, *compared)
     table.add_section()
     empty = [""] * (len(heads) - 1)
-    table.add_row("identity", *empty, "0", "0", "1", "all")
-    table.add_row("constant map", *empty, "0", "collapsed", "0", "1")
+    table.add_row("identity", *empty, "0", "0", "0", "1", "all")
+    table.add_row("constant map", *empty, "1", "0", "collapsed", "0", "1")
     table.caption = (
-        "geometric means over runs that neither diverged nor collapsed (kept: that did not diverge)"
+        "geometric means; score: the centred error of every run, 1 where it diverged or collapsed; "
+        "the others: of runs that did neither (kept: that did not diverge)"
     )
     return table
 
