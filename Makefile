@@ -2,12 +2,13 @@
 # make demo      the main job: derive, draw, train on real digits, report (report/index.html)
 # make test      format, types, import contracts, docstring examples, tests
 # make docs      the tables and pictures of README and docs: families, best members, gradients, the demo again
+# make findings  the sweeps that docs/findings.md tells of, trained again (an hour and a half), and their tables
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo test docs
+.PHONY: install demo test docs findings
 
 install: $(INSTALLED)
 
@@ -32,3 +33,8 @@ docs: demo
 	$(BIN)/python docs/members.py
 	$(BIN)/corrector figures --only notes-5 --only notes-6 --only rules --format png --output docs/pictures
 	$(BIN)/python docs/cost.py
+	$(BIN)/python docs/findings.py
+
+findings: $(INSTALLED)
+	$(BIN)/python docs/studies.py build/findings
+	$(BIN)/python docs/findings.py

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from training.sweeping.protocols import fair, published
+from training.sweeping.protocols import at_equal, epochs_until, fair, published
 
 RULES, RATES, RUNS, EPOCHS = ["modified", "ordinary"], [0.1, 0.2, 0.4], 9, [0, 1, 5, 6, 10]
 COSTS = {"modified": 5.0, "ordinary": 6.0}
@@ -159,3 +159,49 @@ def test_one_network_at_a_time():
     with pytest.raises(ValueError, match=r"one network, by data.sel\(network=…\)"):
         fair(several, COSTS)
     fair(several.sel(network="N2"), COSTS)
+
+
+def test_rules_at_rates_of_one_name_and_of_one_scale():
+    # The modified rule's steps are twice as long: its 0.1 and 0.2 are the ordinary one's 0.2 and 0.4.
+    data = sweep(
+        error=lambda rule, rate: np.where(rule == 0, 3.0, 1.0) * 10.0**rate,
+        kept=lambda rule: np.where(rule == 0, 0.5, 1.0),
+        collapsed=lambda rule, run: run == 2,
+        diverged=lambda rule, rate, run: np.where((rule == 1) & (rate == 1) & (run == 0), 3, -1),
+    )
+    data["effective_rate"] = data.effective_rate * xr.where(data.rule == "modified", 2, 1)
+    nominal = at_equal(data, "modified", "ordinary", rates="nominal")
+    assert (nominal.rates, nominal.pairs, nominal.of) == ((0.1, 0.2, 0.4), 26, 27)
+    assert nominal.ratios["error"].mean == pytest.approx(3)
+    effective = at_equal(data, "modified", "ordinary")
+    assert (effective.rates, effective.pairs, effective.of) == ((0.1, 0.2), 17, 18)
+    assert effective.ratios["error"].mean == pytest.approx(0.3)
+    assert effective.ratios["kept"].mean == pytest.approx(0.5)
+    assert effective.ratios["error"].count == RUNS
+    with pytest.raises(ValueError, match="expected effective rates that two rules share; got none"):
+        at_equal(data.sel(learning_rate=[0.1]), "modified", "ordinary")
+    with pytest.raises(ValueError, match="expected a rule of modified, ordinary; got 'none'"):
+        at_equal(data, "none", "ordinary")
+
+
+def test_a_run_counts_once_however_many_of_its_rates_are_sound():
+    # Run 0 has ratio 100 at its one sound rate, the others 1 at all three: 100^(1/9), and not 100^(1/25).
+    data = sweep(
+        error=lambda rule, run: np.where((rule == 0) & (run == 0), 100.0, 1.0),
+        diverged=lambda rate, run: np.where((run == 0) & (rate > 0), 3, -1),
+    )
+    found = at_equal(data, "modified", "ordinary", rates="nominal")
+    assert found.ratios["error"].mean == pytest.approx(100 ** (1 / 9))
+
+
+def test_epochs_until_a_score():
+    # Run 3 is there by epoch 1, collapses, and is back by 6; run 4 never is; the others in the end.
+    def centred(run, epoch):
+        found = np.where(epoch == 4, 0.1, 0.5)
+        return np.where(run == 3, np.where(epoch > 0, 0.01, 0.5), np.where(run == 4, 0.2, found))
+
+    data = sweep(centred=centred, collapsed=lambda run, epoch: (run == 3) & (epoch < 3))
+    table = fair(data, {"modified": 1.0, "ordinary": 1.0})
+    found = epochs_until(data, table)
+    np.testing.assert_array_equal(found["modified"], [6, np.inf, 10, 10, 10, 10])
+    np.testing.assert_array_equal(epochs_until(data, table, 0.2)["ordinary"], [6, 0, 10, 10, 10, 10])

@@ -9,7 +9,7 @@ passes as every other; what collapsed or diverged is counted, and no error stand
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,8 @@ from training.statistics import Estimate, bootstrap_ratio, geometric, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from jaxtyping import Float
 
 MEASURES = ("score", "error", "centred", "kept", "rank")
 """What the fair table has of each rule; the score is `score`, the others are the data set's."""
@@ -135,6 +137,81 @@ def fair(
     return Fair(budget, tuple(runs[:count]), tuple(runs[count:]), rows, reference)
 
 
+class Equal(NamedTuple):
+    """Two rules at equal learning rates.
+
+    Attributes:
+        rates: the nominal ones of the first rule.
+        pairs, of: runs in which neither diverged, and all.
+        ratios: of last errors and of the variance kept, the first rule's to the second's: geometric means
+            over all pairs, collapsed or not, with intervals over the runs.
+    """
+
+    rates: tuple[float, ...]
+    pairs: int
+    of: int
+    ratios: Mapping[str, Estimate]
+
+
+def at_equal(
+    data: xr.Dataset, rule: str, reference: str, *, rates: Literal["nominal", "effective"] = "effective"
+) -> Equal:
+    """Return how two rules end at equal rates: "nominal", or "effective", where their steps have one scale.
+
+    Args:
+        data: of a sweep, as for `fair`.
+        rule: its name in the data set.
+        reference: likewise.
+        rates: which are to be equal.
+
+    Raises:
+        ValueError: no rates are, or there is no such rule.
+    """
+    data = _single(data)
+    for name in (rule, reference):
+        if name not in data.rule:
+            raise ValueError(f"expected a rule of {', '.join(map(str, data.rule.values))}; got {name!r}")
+    both = [
+        data.sel(rule=name).isel(epoch=-1).transpose("learning_rate", "run") for name in (rule, reference)
+    ]
+    nominal = data.learning_rate.values
+    scales = [nominal if rates == "nominal" else one.effective_rate.isel(run=0).values for one in both]
+    places = np.argwhere(np.isclose(scales[0][:, None], scales[1][None, :], rtol=1e-9, atol=0))
+    if not len(places):
+        raise ValueError(f"expected {rates} rates that two rules share; got none")
+    ours, theirs = (one.isel(learning_rate=list(i)) for one, i in zip(both, places.T, strict=True))
+    alive = ~(_diverged(ours) | _diverged(theirs))
+    ratios = {name: _over_runs(ours[name].values, theirs[name].values, alive) for name in ("error", "kept")}
+    at = tuple(float(rate) for rate in ours.learning_rate.values)
+    return Equal(at, int(alive.sum()), alive.size, ratios)
+
+
+def _over_runs(ours: np.ndarray, theirs: np.ndarray, alive: np.ndarray) -> Estimate:
+    """The ratio of each run, over its rates, and its mean over the runs."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.where(alive & (ours > 0) & (theirs > 0), np.log(ours) - np.log(theirs), np.nan)
+    runs = logs[:, np.isfinite(logs).any(0)]
+    return bootstrap_ratio(np.exp(np.nanmean(runs, 0)), np.ones(runs.shape[1]))
+
+
+def epochs_until(data: xr.Dataset, table: Fair, near: float = 0.1) -> dict[str, Float[np.ndarray, " run"]]:
+    """Return the first measured epoch at which each reported run scores `near`, each rule at its fair rate.
+
+    Infinite where a run never does.
+
+    Args:
+        data: of a sweep, as for `fair`.
+        table: what `fair` found of it.
+        near: the `score`.
+    """
+    data, found = _single(data), {}
+    for row in table.rows:
+        runs = data.sel(rule=row.rule, learning_rate=row.rate).sel(run=list(table.reported))
+        there = (score(runs) <= near).transpose("run", "epoch").values
+        found[row.rule] = np.where(there.any(1), data.epoch.values[there.argmax(1)], np.inf)
+    return found
+
+
 def failed(found: xr.Dataset) -> xr.DataArray:
     """Return whether runs diverged or collapsed."""
     bad: xr.DataArray = (found.diverged >= 0) | found.collapsed | ~np.isfinite(found.error)
@@ -153,7 +230,10 @@ def score(found: xr.Dataset) -> xr.DataArray:
 def _best_rate(found: xr.Dataset) -> float:
     relative = found.relative.where(np.isfinite(found.relative), np.inf).median("run")
     failures = failed(found).sum("run")
-    order = np.lexsort((relative.values, failures.values, np.log(score(found)).mean("run").values))
+    scores = score(found)
+    order = np.lexsort(
+        (relative.values, failures.values, scores.copy(data=np.log(scores)).mean("run").values)
+    )
     return float(found.learning_rate[order[0]])
 
 
@@ -176,9 +256,10 @@ def _row(rule: str, found: xr.Dataset, reference: xr.Dataset, cost: float, ends:
 
 def _counted(found: xr.Dataset) -> dict[str, np.ndarray]:
     """Every measure of every run, nan where it says nothing."""
-    alive = {"score": True, "kept": ~_diverged(found)}
+    alive, there = ~_diverged(found), ~failed(found).values
+    counted = {"score": np.ones_like(there), "kept": alive}
     values = {name: (score(found) if name == "score" else found[name]).values for name in MEASURES}
-    return {name: np.where(alive.get(name, ~failed(found).values), v, np.nan) for name, v in values.items()}
+    return {name: np.where(counted.get(name, there), v, np.nan) for name, v in values.items()}
 
 
 def _diverged(found: xr.Dataset) -> np.ndarray:

@@ -1,0 +1,239 @@
+"""Bring the tables of docs/findings.md after docs/findings.json, which docs/studies.py makes.
+
+    python docs/findings.py
+
+Every number and every verdict on the page is from there; a test holds the page to it.
+"""
+
+import json
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PAGE, KEPT = HERE / "findings.md", HERE / "findings.json"
+MODIFIED = ("modified", "modified order 1")
+"""The first corrector's names, alone and beside others."""
+END = "<!-- end -->"
+WON = {"lower": "wins", "higher": "loses", "no difference shown": "ties"}
+"""What a ratio of scores says of a rule."""
+PUBLISHED = ("published", "published-B2", "published-B3-B4")
+MATCHED = ("small", "N4", "B2", "B2-kaiming")
+ELSEWHERE = ("initialisations", "data", "batches", "pictures")
+
+
+def page(text, kept):
+    """The page with its blocks as they are now."""
+    for name, block in BLOCKS.items():
+        before, after = text.split(f"<!-- {name}: begin -->\n")
+        text = f"{before}<!-- {name}: begin -->\n" + "\n".join(block(kept)) + "\n" + after[after.index(END) :]
+    return text
+
+
+def in_short(kept):
+    """In which settings the modified rule wins, ties and loses, and how its control does."""
+    ours = {word: [] for word in WON.values()}
+    control = {word: [] for word in WON.values()}
+    for name in (*MATCHED, *ELSEWHERE):
+        for entry in kept[name]["settings"]:
+            ours[_won(_rule(entry["passes"]["rows"], *MODIFIED))].append(_named(entry))
+            control[_won(_rule(entry["passes"]["rows"], "target"))].append(_named(entry))
+    for who, won in (("modified", ours), ("target", control)):
+        total = sum(map(len, won.values()))
+        yield f"- `{who}` against `ordinary`, in {total} settings:"
+        yield from (
+            f"  - **{word}** in {len(names)}: {'; '.join(names) or 'none'}" for word, names in won.items()
+        )
+
+
+def published(kept):
+    """Best mean errors as the sources average them, and what stands behind them."""
+    heads = ("network", "kept at first", "rule", "rate", "error", "kept", "discarded", "collapsed")
+    yield _line(*heads, "discarded, all rates", "collapsed")
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for entry in _settings(kept, PUBLISHED):
+        for row in entry["published"]:
+            counts = [f"{row[k]}/{row['runs']}" for k in ("discarded", "collapsed")]
+            counts += [f"{row[k]}/{row['all']}" for k in ("all_discarded", "all_collapsed")]
+            values = [f"{row['rate']:g}", *(_number(row[k]) for k in ("error", "kept"))]
+            yield _line(entry["network"], _number(entry["kept_at_first"]), row["rule"], *values, *counts)
+
+
+def improved(kept):
+    """How many runs of the wide networks improved at each rate."""
+    entries = [*_settings(kept, PUBLISHED[1:])]
+    for entry in entries:
+        for row in entry["published"]:
+            found = ", ".join(f"{count} at {rate}" for rate, count in row["improved"].items())
+            yield f"- {entry['network']}, {row['rule']}, of {row['runs']} runs: {found}"
+
+
+def scale(kept):
+    """Ratios at equal nominal and at equal effective rates."""
+    yield "| network | protocol | equal rates | from | to | pairs | error | kept |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for name in (*PUBLISHED, *MATCHED):
+        for entry in kept[name]["settings"]:
+            as_published = name in PUBLISHED
+            for kind, found in entry["at_equal_rates"].items():
+                if found is None or (kind == "nominal" and not as_published):
+                    continue
+                rates = [_number(found[end]) for end in ("first", "last")]
+                ratios = [_interval(found[k]) for k in ("error", "kept")]
+                protocol = "as published" if as_published else "half_sum"
+                yield _line(_named(entry), protocol, kind, *rates, f"{found['pairs']}/{found['of']}", *ratios)
+
+
+def matched(kept):
+    """The fair tables."""
+    for entry in _settings(kept, MATCHED):
+        passes, at_first = entry["passes"], _number(entry["kept_at_first"])
+        yield (
+            f"**{_named(entry)}**: {passes['reported']} runs reported, batches of {entry['batch']}, "
+            f"{passes['budget']:.0f} passes a run; {at_first} of the variance kept before training\n"
+        )
+        heads = ("rule", "rate", "diverged", "collapsed", "score", "kept", "rank", "score / ordinary")
+        yield _line(*heads, "kept / ordinary", "equal passes", "equal time")
+        yield "|---|---|---|---|---|---|---|---|---|---|---|"
+        for row in passes["rows"]:
+            if row["rule"] in ("ordinary", *MODIFIED, "target"):
+                yield _line(*_fair(row, entry["seconds"]))
+        yield ""
+
+
+def _fair(row, by_time):
+    counts = [f"{row[k]}/{row['runs']}" for k in ("diverged", "collapsed")]
+    values = [_number(row[k]["mean"]) for k in ("score", "kept", "rank")]
+    compared = [""] * 4
+    if row["rule"] != "ordinary":
+        ratios = [_interval(row["ratios"][k]) for k in ("score", "kept")]
+        compared = [*ratios, _won(row), _won(_rule(by_time["rows"], row["rule"]))]
+    return row["rule"], f"{row['rate']:.3g}{' (edge)' * row['edge']}", *counts, *values, *compared
+
+
+def sooner(kept):
+    """Which rule is sooner, in epochs."""
+    yield "| network | ordinary: runs | epochs | modified: runs | epochs | epochs, modified / ordinary |"
+    yield "|---|---|---|---|---|---|"
+    for entry in _settings(kept, MATCHED):
+        found, reported = entry["sooner"], entry["passes"]["reported"]
+        ours, theirs = next(found[name] for name in MODIFIED if name in found), found["ordinary"]
+        cells = [(f"{one['reached']}/{reported}", _number(one["median"])) for one in (theirs, ours)]
+        yield _line(_named(entry), *cells[0], *cells[1], _interval(ours["ratio"]))
+
+
+def elsewhere(kept):
+    """Scores in other settings."""
+    yield "| setting | ordinary | modified / ordinary | | target / ordinary | |"
+    yield "|---|---|---|---|---|---|"
+    for entry in _settings(kept, ELSEWHERE):
+        rows = entry["passes"]["rows"]
+        ordinary = _rule(rows, "ordinary")
+        cells = [f"{_number(ordinary['score']['mean'])} {_failed(ordinary)}"]
+        for row in (_rule(rows, *MODIFIED), _rule(rows, "target")):
+            cells += [f"{_interval(row['ratios']['score'])} {_failed(row)}", _won(row)]
+        yield _line(_named(entry), *cells)
+
+
+def orders(kept):
+    """Other correctors against the first."""
+    yield "| network | corrector | rate | diverged | collapsed | score | score / order 1 | kept / order 1 | |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for entry in _settings(kept, ("small",)):
+        for row in entry["orders"]["rows"]:
+            counts = [f"{row[k]}/{row['runs']}" for k in ("diverged", "collapsed")]
+            compared = [*(_interval(row["ratios"][k]) for k in ("score", "kept")), _won(row)]
+            first = row["rule"] == MODIFIED[1]
+            name, rate = row["rule"].removeprefix("modified "), f"{row['rate']:.3g}{' (edge)' * row['edge']}"
+            yield _line(
+                entry["network"],
+                name,
+                rate,
+                *counts,
+                _number(row["score"]["mean"]),
+                *([""] * 3 if first else compared),
+            )
+
+
+def spectra(kept):
+    """How often the final rank is as foretold."""
+    yield "| rate | seeds | ended idempotent | of the rank foretold | 95 % interval |"
+    yield "|---|---|---|---|---|"
+    for row in kept["spectra"]:
+        shares = [f"{row[k] / row['seeds']:.2%}" for k in ("arrived", "right")]
+        yield _line(f"{row['rate']:g}", row["seeds"], *shares, f"{row['low']:.2%}–{row['high']:.2%}")
+
+
+def commands(kept):
+    """What was trained."""
+    yield "| study | runs | epochs | command |"
+    yield "|---|---|---|---|"
+    for name in (*PUBLISHED, *MATCHED, *ELSEWHERE):
+        found = kept[name]
+        yield _line(name, found["runs"], found["epochs"], f"`{found['command']}`")
+
+
+BLOCKS = {
+    "in short": in_short,
+    "published": published,
+    "improved": improved,
+    "scale": scale,
+    "matched": matched,
+    "sooner": sooner,
+    "elsewhere": elsewhere,
+    "orders": orders,
+    "spectra": spectra,
+    "commands": commands,
+}
+"""By the words that mark them on the page."""
+
+
+def _settings(kept, names):
+    for name in names:
+        yield from kept[name]["settings"]
+
+
+def _named(entry):
+    """A setting in a few words: what is not as usual."""
+    words = [entry["network"]]
+    words += [entry["initialisation"]] * (entry["initialisation"] != "default")
+    words += [entry["data"]] * (entry["data"] not in ("normal", "digits"))
+    words += [f"batch {entry['batch']}"] * (entry["batch"] not in (1000, 250, 128))
+    return ", ".join(words)
+
+
+def _rule(rows, *names):
+    return next(row for row in rows if row["rule"] in names)
+
+
+def _won(row):
+    return WON[row["ratios"]["score"]["verdict"]]
+
+
+def _failed(row):
+    failed = row["diverged"] + row["collapsed"]
+    return f"({failed}/{row['runs']})" if failed else ""
+
+
+def _line(*cells):
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _interval(found):
+    if found["mean"] is None:
+        return "—"
+    if found["low"] is None:
+        return f"{_number(found['mean'])} ({found['count']} pairs)"
+    return f"{_number(found['mean'])} ({_number(found['low'])}–{_number(found['high'])})"
+
+
+def _number(value):
+    if value is None:
+        return "—"
+    if value and not 1e-4 <= abs(value) < 1e6:
+        digits, power = f"{value:.1e}".split("e")
+        return f"{digits}·10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+if __name__ == "__main__":
+    found = page(PAGE.read_text(encoding="utf-8"), json.loads(KEPT.read_text(encoding="utf-8")))
+    PAGE.write_text(found, encoding="utf-8")

@@ -1,0 +1,231 @@
+"""Train the studies of the findings page and keep what it says of them, in docs/findings.json.
+
+    python docs/studies.py FOLDER [NAME ...]
+
+FOLDER gets a sweep for each study; those that are there are not trained again, and one that was interrupted
+goes on.  On two cores all take about an hour and a half.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from analysis.plotting import save
+from training.statistics import bootstrap_ratio, verdict
+from training.sweeping.figures import figures_of
+from training.sweeping.plotting import spectrum
+from training.sweeping.protocols import at_equal, epochs_until, fair, published
+from training.sweeping.spectra import trained
+from training.sweeping.store import DATA, Store, read_plan
+from training.sweeping.tables import costs, settings
+
+HERE = Path(__file__).parent
+KEPT = HERE / "findings.json"
+SMALL = "--networks N1,N2,N3,B1"
+ORDERS = "--orders 1,2,3 --alphas 0,312/125,2/125,-63/25,126/125"  # and the widest basin of order 1, degree 5
+STUDIES = {
+    "published": f"{SMALL} --protocol paper",
+    "small": f"{SMALL} {ORDERS} --learning-rates log:0.001:3:21 --runs 30",
+    "initialisations": f"{SMALL} --initialisations orthogonal,kaiming,rank-2 "
+    "--learning-rates log:0.001:3:13 --runs 15",
+    "data": "--networks N1,N2,N3 --data normal,fixed --samples 10000 --batch-sizes 2000,10000 "
+    "--learning-rates log:0.01:1:5 --runs 12 --epochs 500",
+    "batches": f"{SMALL} --batch-sizes 32,100,1000,10000 --learning-rates log:0.01:1:5 "
+    "--runs 12 --epochs 1000",
+    "B2-kaiming": "--networks B2 --initialisations kaiming --batch-sizes 250 --epochs 500 "
+    "--learning-rates log:0.0001:0.1:7 --runs 12",
+    "B2": "--networks B2 --batch-sizes 250 --epochs 500 --learning-rates 0.1,0.3,1,3 --runs 12",
+    "N4": "--networks N4 --batch-sizes 250 --epochs 40 --learning-rates 0.1,0.3,1,3 --runs 12",
+    "pictures": "--networks u-dcgan-digits --data digits --initialisations kaiming --batch-sizes 128 "
+    "--epochs 60 --learning-rates log:0.001:1:7 --runs 9",
+    "published-B2": "--networks B2 --protocol paper --learning-rates 0.1:1:0.1 --runs 3 --epochs 300",
+    "published-B3-B4": "--networks B3,B4 --protocol paper --learning-rates 0.1,0.2,0.3,0.5,0.6 "
+    "--batch-sizes 250 --runs 2 --epochs 40",
+}
+"""Each by the options of `corrector sweep`."""
+
+DRAWN = {"published": ("rates",), "small": ("rates", "pareto"), "N4": ("epochs",), "B2-kaiming": ("epochs",)}
+"""Which figures of a study the page shows."""
+
+FIRST = "modified order 1"
+"""What correctors of other orders are compared with."""
+
+NEAR = 0.1
+"""The score at which a run counts as nearly idempotent."""
+
+SPECTRA = {0.02: 1500, 0.05: 600, 0.1: 300}
+"""Learning rates of N1 with the steps taken at each, so that both together are alike."""
+
+
+def train(name, folder):
+    """Carry out a study, or go on with it."""
+    command = ["sweep", *STUDIES[name].split(), "--yes", "--output", str(folder / name)]
+    subprocess.run([sys.executable, "-m", "corrector", *command], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - this very program
+
+
+def summary(path):
+    """What the page says of a study."""
+    plan = read_plan(path)
+    seconds = Store(path, plan).seconds()
+    with xr.open_dataset(path / DATA, engine="h5netcdf") as stored:
+        data = stored.load()
+    found = {"runs": int(data.diverged.size), "epochs": plan.epochs, "settings": []}
+    for one in settings(data):
+        first = one.data.isel(epoch=0, rule=0, learning_rate=0)
+        entry = {
+            **dict(
+                zip(
+                    ("network", "initialisation", "data", "batch", "reduction"),
+                    map(_plain, one.at),
+                    strict=True,
+                )
+            ),
+            "kept_at_first": float(first.kept.median()),
+            "collapsed_at_first": int(first.collapsed.sum()),
+            "begun": int(first.run.size),
+            "at_equal_rates": at_equal_rates(one.data),
+        }
+        if plan.reductions == ("seed",):
+            entry["published"] = as_published(one.data)
+        else:
+            table = fair(one.data, costs(one, plan))
+            entry["passes"], entry["sooner"] = as_fair(table), as_sooner(one.data, table)
+            entry["seconds"] = as_fair(fair(one.data, costs(one, plan, seconds)))
+            if FIRST in data.rule:
+                orders = one.data.sel(
+                    rule=[rule for rule in data.rule.values if str(rule).startswith("modified")]
+                )
+                entry["orders"] = as_fair(fair(orders, costs(one, plan), reference=FIRST))
+        found["settings"].append(entry)
+    return found
+
+
+def as_fair(table):
+    """A fair table as JSON."""
+    rows = [
+        {
+            **{
+                name: getattr(row, name)
+                for name in ("rule", "rate", "spent", "runs", "diverged", "collapsed", "edge")
+            },
+            **{name: _estimate(found) for name, found in row.measures.items()},
+            "ratios": {name: _ratio(found) for name, found in row.ratios.items()},
+        }
+        for row in table.rows
+    ]
+    return {"budget": table.budget, "reported": len(table.reported), "rows": rows}
+
+
+def as_published(data):
+    """Each rule at its best rate as the sources average, and how many runs improved at every rate."""
+    means, rows = published(data), []
+    for rule in map(str, data.rule.values):
+        one = means.sel(rule=rule)
+        best = int(np.where(np.isfinite(one.error), one.error, np.inf).argmin())
+        at = one.isel(learning_rate=best)
+        rows.append(
+            {
+                "rule": rule,
+                "rate": float(at.learning_rate),
+                "effective_rate": float(data.effective_rate.sel(rule=rule).isel(learning_rate=best).mean()),
+                **{name: float(at[name]) for name in ("error", "centred", "kept")},
+                "runs": data.sizes["run"],
+                "discarded": int(at.discarded),
+                "collapsed": int(at.collapsed),
+                "all": int(data.sel(rule=rule).diverged.size),
+                "all_discarded": int(one.discarded.sum()),
+                "all_collapsed": int(one.collapsed.sum()),
+                "improved": {
+                    f"{float(rate):g}": data.sizes["run"] - int(one.discarded.sel(learning_rate=rate))
+                    for rate in one.learning_rate
+                },
+            }
+        )
+    return rows
+
+
+def at_equal_rates(data):
+    """How the modified rule ends beside the ordinary one, at rates equal in name and in effect."""
+    rules = [str(rule) for rule in data.rule.values]
+    ours = FIRST if FIRST in rules else "modified"
+    found = {}
+    for kind in ("nominal", "effective"):
+        try:
+            same = at_equal(data, ours, "ordinary", rates=kind)
+        except ValueError:  # no two rates are equal
+            found[kind] = None
+            continue
+        found[kind] = {"pairs": same.pairs, "of": same.of, "first": same.rates[0], "last": same.rates[-1]}
+        found[kind] |= {name: _ratio(ratio) for name, ratio in same.ratios.items()}
+    return found
+
+
+def as_sooner(data, table):
+    """How many runs come to a score of `NEAR`, when, and how much sooner than by the ordinary rule."""
+    found = epochs_until(data, table, NEAR)
+    theirs = found[table.reference]
+    return {
+        rule: {
+            "reached": int(np.isfinite(ours).sum()),
+            "median": _plain(float(np.median(ours))),
+            "ratio": _ratio(bootstrap_ratio(ours, theirs)),
+        }
+        for rule, ours in found.items()
+    }
+
+
+def spectra(seeds=10_000):
+    """How often the final rank of N1 is the number of first eigenvalues with real part above ½."""
+    rows = []
+    for rate, steps in SPECTRA.items():
+        found = trained(range(seeds), rate=rate, steps=steps)
+        right = int(((found.reached == found.predicted) & found.arrived).sum())
+        interval = stats.binomtest(right, seeds).proportion_ci(method="wilson")
+        rows.append(
+            {
+                "rate": rate,
+                "seeds": seeds,
+                "arrived": int(found.arrived.sum()),
+                "right": right,
+                "low": float(interval.low),
+                "high": float(interval.high),
+            }
+        )
+        if rate == min(SPECTRA):
+            save(spectrum(found), HERE / "pictures" / "findings-spectrum.png")
+    return rows
+
+
+def _estimate(found):
+    return {name: _plain(getattr(found, name)) for name in ("mean", "low", "high", "count")}
+
+
+def _ratio(found):
+    return _estimate(found) | {"verdict": verdict(found)}
+
+
+def _plain(value):
+    value = getattr(value, "item", lambda: value)()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def main(folder, names):
+    kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
+    for name in names or STUDIES:
+        train(name, folder)
+        kept[name] = summary(folder / name) | {"command": f"corrector sweep {STUDIES[name]}"}
+        for kind in DRAWN.get(name, ()):
+            save(figures_of(folder / name)[kind](), HERE / "pictures" / f"findings-{name}-{kind}.png")
+        KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if not names:
+        kept["spectra"] = spectra()
+        KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
