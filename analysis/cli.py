@@ -285,13 +285,31 @@ def radius(
 def figures(output: Path, chosen: tuple[str, ...], sweep: Path | None, suffix: str) -> None:
     """Draw every figure of the sources anew, or those of a sweep.
 
-    Without --sweep: figures 1 to 6 of the notes, 1 and 2 of the paper, and those that mend them.  With it:
-    rates (the paper's figure 3), epochs, panels (the notes' of error, norm and trace), pareto and costs, each
-    with the variance kept beside the error.
-    """
+    Without --sweep, by the names that --only takes:
+
+    \b
+    notes-1, paper-1           K' = 3K^2 - 2K^3 of a number, iterated
+    notes-2                    the residual before and after a step
+    notes-3, notes-4           the corrected output and the correction of n(x) = wx
+    notes-5, notes-6           graphs of the modified and the ordinary gradient
+    paper-2                    |h^10| on the complex plane
+    basins-of-orders, boundary, relaxation, obliquity
+                               what correctors attract; obliquity takes a minute
+    rules                      graphs of two rules, side by side
+    trajectories               the rules' ways through weight space
+    spectrum                   eigenvalues of N1 before and after training
+
+    With it: rates (the paper's figure 3), epochs, panels (the notes' of error, norm and trace), pareto and
+    costs, each with the variance kept beside the error; where a sweep has several settings, the names go on
+    with them, as in rates-seed.
+    """  # noqa: D301 - below \b alone click leaves lines as they are
+    from functools import partial
+    from inspect import signature
+
     from corrector.files import whole_file
 
     from .plotting import save
+    from .progress import within
 
     drawn = figures_by_name(chosen) if sweep is None else figures_of_sweep(sweep)
     unknown = [name for name in chosen if name not in drawn]
@@ -303,8 +321,11 @@ def figures(output: Path, chosen: tuple[str, ...], sweep: Path | None, suffix: s
     output.mkdir(parents=True, exist_ok=True)
     with _progress("Drawing") as progress:
         for i, name in enumerate(names):
+            draw = drawn[name]
+            if "progress" in signature(draw).parameters:
+                draw = partial(draw, progress=within(progress, i, len(names)))
             with whole_file(output / f"{name}.{suffix}") as draft:
-                save(drawn[name](), draft)
+                save(draw(), draft)
             progress((i + 1) / len(names))
     click.echo(f"{len(names)} figure{'s' * (len(names) != 1)} written to {output}")
 

@@ -1,6 +1,7 @@
 """The figures of the sources, drawn anew, and those that mend them.
 
-Each function returns a matplotlib figure; `FIGURES` names them by source and number.
+Each function returns a matplotlib figure; `FIGURES` names them by source and number.  Those that take longer
+than two seconds say how far they are to the argument `progress`.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from .plotting import (
     signed_image,
     styled,
 )
+from .progress import silent
 from .radius import disc_radius, matrix_radius, real_basin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from matplotlib.figure import Figure
+
+    from .progress import Progress
 
 _HALF = 0.5
 
@@ -173,15 +177,19 @@ def relaxations() -> Figure:
     return figure
 
 
-def obliquity() -> Figure:
+def obliquity(progress: Progress = silent) -> Figure:
     """How far from a projector matrices still converge, against its norm, for orders 1 to 4."""
     norms = np.concatenate([np.linspace(1, 1.6, 25), np.geomspace(1.65, 10, 20)])
     with styled():
         figure = new_figure(5.4, 3.8)
         ax = figure.add_subplot()
-        for k, n in enumerate((1, 2, 3, 4)):
-            radii = np.array([matrix_radius(smoothstep(n), s).low for s in norms])
-            ax.plot(norms, 4 * norms * radii, color=PALETTE[k], label=f"order {n}")
+        orders = (1, 2, 3, 4)
+        radii = np.empty((len(orders), len(norms)))
+        for done, (k, i) in enumerate(np.ndindex(radii.shape)):
+            radii[k, i] = matrix_radius(smoothstep(orders[k]), float(norms[i])).low
+            progress((done + 1) / radii.size)
+        for n, color, found in zip(orders, PALETTE, radii, strict=False):
+            ax.plot(norms, 4 * norms * found, color=color, label=f"order {n}")
         ax.axhline(1, color="#777777", lw=0.8, ls="--", label="ρ = 1/(4s)")
         ax.set(xlabel="norm s of the projector", ylabel="4s·ρ(s)", xscale="log")
         ax.xaxis.set_major_formatter("{x:g}")
@@ -204,7 +212,7 @@ def _in(g: object, name: str) -> str:
     return str(g).replace("x", name)
 
 
-FIGURES: dict[str, Callable[[], Figure]] = {
+FIGURES: dict[str, Callable[..., Figure]] = {
     "notes-1": partial(corrected_scalar, "A"),
     "notes-2": residual_scalar,
     "notes-3": corrected_output,

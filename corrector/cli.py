@@ -129,12 +129,12 @@ def given_interval(option: str, text: str) -> tuple[float, float]:
     return low, high
 
 
-def figures_by_name(chosen: Collection[str]) -> dict[str, Callable[[], Any]]:
+def figures_by_name(chosen: Collection[str]) -> dict[str, Callable[..., Any]]:
     """Return the figures of every part, by name; a part is not loaded where those before it hold all chosen.
 
     Those of a part whose libraries are not installed are left out, which is said, unless some are chosen.
     """
-    figures: dict[str, Callable[[], Any]] = {}
+    figures: dict[str, Callable[..., Any]] = {}
     for part in _DRAWING:
         if chosen and set(chosen) <= set(figures):
             break
@@ -147,9 +147,9 @@ def figures_by_name(chosen: Collection[str]) -> dict[str, Callable[[], Any]]:
     return figures
 
 
-def figures_of_sweep(folder: Path) -> dict[str, Callable[[], Any]]:
+def figures_of_sweep(folder: Path) -> dict[str, Callable[..., Any]]:
     """Return the figures of a sweep's data, by name."""
-    drawn: dict[str, Callable[[], Any]] = importlib.import_module("training.sweeping.figures").figures_of(
+    drawn: dict[str, Callable[..., Any]] = importlib.import_module("training.sweeping.figures").figures_of(
         folder
     )
     return drawn

@@ -5,16 +5,21 @@ import json
 import subprocess
 import sys
 import tracemalloc
+from contextlib import nullcontext
 from pathlib import Path
 
+import click.testing
 import matplotlib.image
 import numpy as np
 import pytest
 import scipy.io
 
+import analysis.cli
 from analysis import assert_idempotent
 from analysis.outcome import failure, success, warning
+from analysis.plotting import new_figure
 from corrector import smoothstep
+from corrector.cli import door, figures_by_name
 
 COMMAND = str(Path(sys.executable).with_name("corrector"))
 
@@ -278,6 +283,24 @@ def test_figures_are_drawn(folder):
     assert {f.name for f in (folder / "figures").glob("*.svg")} == {"notes-1.svg", "notes-2.svg"}
 
 
+def test_the_help_names_every_figure():
+    words = corrector("figures", "--help").stdout.replace(",", " ").split()
+    assert set(figures_by_name(())) <= set(words)
+
+
+def test_long_figures_tell_how_far_they_are(folder, monkeypatch):
+    def long(progress):
+        progress(0.5)
+        return new_figure()
+
+    drawn, shares = {"quick": new_figure, "long": long}, []
+    monkeypatch.setattr(analysis.cli, "figures_by_name", lambda _: drawn)
+    monkeypatch.setattr(analysis.cli, "_progress", lambda _: nullcontext(shares.append))
+    result = click.testing.CliRunner().invoke(door, ["figures", "--output", str(folder / "both")])
+    assert result.output == f"2 figures written to {folder / 'both'}\n"
+    assert shares == [0.5, 0.75, 1]
+
+
 def test_figures_beside_others_stay(folder):
     for name in ("notes-1", "notes-2", "notes-2"):
         result = corrector("figures", "--only", name, "--format", "png", "--output", folder / "one")
@@ -350,7 +373,7 @@ MISTAKES = {
     "derive --order 300 --degree 900": "270300 numbers of up to 900 digits",
     "plan --order 300": "degree 400 at most, to search for a plan; got degree 601",
     "basins --certified --boundary --output b.png": "expected --certified without --boundary",
-    "figures --only nonsense --output f": "obliquity, notes-5, notes-6, rules; got nonsense",
+    "figures --only nonsense --output f": "notes-6, rules, trajectories, spectrum; got nonsense",
     "figures --only notes-1 --output text.npy": "Directory 'text.npy' is a file",
     "radius --relaxation 2": "expected 0 to attract under γ = 2; it does not",
     "schedule": "Missing option '--gap'",

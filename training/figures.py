@@ -1,7 +1,7 @@
-"""The figures of the sources that torch's graphs are drawn in, and one that sets our rules side by side.
+"""The figures that take torch: graphs of gradients, as in the notes, and what training does to networks.
 
-Each function returns a matplotlib figure; `FIGURES` names them by source and number.  All are of a
-batch of three samples with five features, as in the notes.
+Each function returns a matplotlib figure; `FIGURES` names them by source and number.  Those that take longer
+than two seconds say how far they are to the argument `progress`.
 """
 
 from __future__ import annotations
@@ -12,19 +12,27 @@ import networkx as nx
 import torch
 from torch import Tensor, nn
 
+from analysis.progress import silent, within
 from corrector import MCWEENY
 
 from .graphs.drawing import graph_panels
 from .graphs.recording import computational_graph
 from .networks import network
 from .rules.loss import Rule, idempotency_loss
+from .sweeping.engine import arithmetic
+from .sweeping.plotting import planes, spectrum
+from .sweeping.spectra import trained
+from .sweeping.trajectories import trajectories
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from matplotlib.figure import Figure
 
+    from analysis.progress import Progress
+
 _BATCH, _FEATURES = 3, 5
+"""Of the graphs, as in the notes."""
 
 
 class GradientGraph(NamedTuple):
@@ -126,6 +134,25 @@ def rules() -> Figure:
     return graph_panels(panels, caption, kept=True)
 
 
+def ways(progress: Progress = silent) -> Figure:
+    """Three rules' ways through weight space from equal beginnings, for N1, N2 and B1."""
+    networks = ("N1", "N2", "B1")
+    rules: tuple[Rule, ...] = ("ordinary", "modified", "target")
+    with arithmetic(1, tf32=False):
+        found = [
+            trajectories(name, 0.1, rules=rules, grid=81, progress=within(progress, i, len(networks)))
+            for i, name in enumerate(networks)
+        ]
+    return planes(found)
+
+
+def eigenvalues(progress: Progress = silent) -> Figure:
+    """Spectra of 1000 linear networks N1 before and after training, over the flow that predicts them."""
+    with arithmetic(1, tf32=False):
+        found = trained(range(1000), progress=progress)
+    return spectrum(found)
+
+
 def _linear() -> tuple[nn.Module, Tensor]:
     generator = torch.Generator().manual_seed(0)
     net = nn.Linear(_FEATURES, _FEATURES, bias=False)
@@ -134,9 +161,11 @@ def _linear() -> tuple[nn.Module, Tensor]:
     return net, torch.randn(_BATCH, _FEATURES, generator=generator)
 
 
-FIGURES: dict[str, Callable[[], Figure]] = {
+FIGURES: dict[str, Callable[..., Figure]] = {
     "notes-5": modified_figure,
     "notes-6": ordinary_figure,
     "rules": rules,
+    "trajectories": ways,
+    "spectrum": eigenvalues,
 }
 """By name, as `corrector figures` writes them."""

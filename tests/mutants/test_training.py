@@ -481,6 +481,36 @@ MUTANTS = [
     ("training/sweeping/tables.py", "an_epoch * seconds[", "seconds[", REPORTS),
     ("training/sweeping/store.py", 'facts["timed"]) * len(piece.rates)', 'facts["timed"])', SWEEP),
     ("training/sweeping/engine.py", "state.step % TIMED != TIMED // 2", "state.step % TIMED != 0", SWEEP),
+    (
+        "training/sweeping/plotting.py",
+        '"effective rate (at half_sum)"] = data.effective_rate',
+        '"effective rate (at half_sum)"] = scales[nominal]',
+        REPORTS + "::test_rates_are_drawn_as_given_and_as_effective",
+    ),
+    (
+        "training/sweeping/plotting.py",
+        'ax.step(*best, where="post"',
+        'ax.step(*best, where="pre"',
+        REPORTS + "::test_staircases_are_the_least_error_of_what_keeps_as_much_or_more",
+    ),
+    (
+        "training/sweeping/plotting.py",
+        "_DASHES[i // len(_COLORS) % len(_DASHES)]",
+        '"-"',
+        REPORTS + "::test_rules_beyond_the_palette_are_told_apart",
+    ),
+    (
+        "training/sweeping/plotting.py",
+        "mean.collapsed <= (",
+        "mean.collapsed >= 0 * (",
+        REPORTS + "::test_runs_that_collapsed_are_hollow_and_where_most_did_the_line_is_faint",
+    ),
+    (
+        "training/sweeping/plotting.py",
+        '"X" if last["kept"] < VARIANCE_FLOOR else "s"',
+        '"s"',
+        REPORTS + "::test_planes_tell_how_each_rule_ends_and_how_much_they_hold",
+    ),
     ("training/sweeping/spectra.py", "math.sqrt(m / batch)", "math.sqrt(1 / batch)", SPECTRA),
     (
         "training/sweeping/spectra.py",

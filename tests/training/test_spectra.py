@@ -69,6 +69,12 @@ def test_what_has_not_arrived_has_no_rank():
     assert found.share == pytest.approx(1 / 3)
 
 
+def test_the_share_that_is_done_is_told():
+    shares = []
+    trained(range(2), steps=4, progress=shares.append)
+    assert shares == [0.25, 0.5, 0.75, 1]
+
+
 def test_eigenvectors_stay_and_tell_which_eigenvalue_went_where():
     found = trained(range(100))
     at_end = found.last_eigenvalues()[found.arrived]
@@ -78,9 +84,15 @@ def test_eigenvectors_stay_and_tell_which_eigenvalue_went_where():
 
 def test_the_picture_counts_every_run():
     found = trained(range(60), steps=700)
-    plane, table = spectrum(found).axes
-    drawn = sum(len(line.get_xdata()) for line in plane.lines[:3])
-    assert drawn == found.eigenvalues.size
+    plane, ends, table = spectrum(found).axes
+    for ax in (plane, ends):
+        drawn = np.sort(np.concatenate([line.get_xdata() for line in ax.lines[:3]]))
+        np.testing.assert_array_equal(drawn, np.sort(found.eigenvalues.real.ravel()))
+    zero, one, lost = ends.lines[:3]
+    assert (zero.get_ydata() < 0.1).all()
+    assert (one.get_ydata() > 0.9).all()
+    assert len(lost.get_xdata()) == 5 * (~found.arrived).sum()
+    np.testing.assert_array_equal(ends.lines[3].get_ydata(), [0, 0, 1, 1])  # predicted, with a step at ½
     assert sum(int(text.get_text()) for text in table.texts) == 60
     assert table.get_title() == f"{found.share:.2%} of 60 runs on the diagonal"
 

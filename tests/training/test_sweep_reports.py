@@ -4,14 +4,19 @@ import click.testing
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
+from analysis.collapse import VARIANCE_FLOOR
 from corrector import MCWEENY, smoothstep
 from corrector.cli import door
 from training import metrics, network, sweep
+from training.figures import FIGURES
+from training.sweeping import plotting
 from training.sweeping.engine import Training
 from training.sweeping.figures import figures_of
 from training.sweeping.plan import Plan
-from training.sweeping.plotting import planes
+from training.sweeping.plotting import costs as draw_costs
+from training.sweeping.plotting import epochs, pareto, planes, rates
 from training.sweeping.protocols import failed
 from training.sweeping.store import Store, read_plan
 from training.sweeping.tables import costs, fair_tables, settings, show
@@ -123,6 +128,104 @@ def test_figures_of_a_folder(swept, tmp_path):
     assert (tmp_path / "rates-64.png").stat().st_size > 10_000, result.output
 
 
+@pytest.fixture(scope="module")
+def rescaled(tmp_path_factory):
+    """A sweep in which rules of one nominal rate take steps of other lengths."""
+    return sweep(
+        ["N1", "B1"],
+        ["ordinary", "modified"],
+        [0.1, 0.2, 0.4],
+        4,
+        40,
+        reductions=["seed"],
+        path=tmp_path_factory.mktemp("rescaled") / "sweep",
+        progress=False,
+    )
+
+
+def labelled(ax):
+    return {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
+
+
+def test_rates_are_drawn_as_given_and_as_effective(swept, rescaled):
+    given, effective, *others = rates(rescaled).axes[:4]
+    assert [ax.get_title() for ax in (given, effective, *others)] == ["N1", "N1", "B1", "B1"]
+    bottom = rates(rescaled).axes[-4:]
+    words = ["learning rate", "effective rate (at half_sum)"]
+    assert [ax.get_xlabel() for ax in bottom] == words * 2
+    for rule, scale in (("ordinary", 0.4), ("modified", 1)):  # 2/D beside 1
+        np.testing.assert_allclose(labelled(given)[rule].get_xdata(), [0.1, 0.2, 0.4])
+        np.testing.assert_allclose(labelled(effective)[rule].get_xdata(), scale * np.array([0.1, 0.2, 0.4]))
+    assert len(rates(swept[1].sel(batch=64)).axes) == 6  # at half_sum the two are one
+
+
+def test_runs_that_collapsed_are_hollow_and_where_most_did_the_line_is_faint(swept):
+    part = swept[1].sel(batch=64)
+    last = part.sel(network="N1").isel(epoch=-1).squeeze()
+    ax = rates(part).axes[0]
+    hollow = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
+    drawn = sum(np.isfinite(line.get_ydata()).sum() for line in hollow)
+    assert drawn == (last.collapsed & np.isfinite(last.error)).sum() > 0
+    target = last.sel(rule="target")
+    assert target.collapsed.mean("run")[-1] > 0.5
+    whole = [line for line in ax.lines if line.get_linestyle() == "-"]
+    faint, solid = (line for line in whole if line.get_color() == labelled(ax)["target"].get_color())
+    assert np.isfinite(faint.get_ydata()).all()
+    assert np.isnan(solid.get_ydata()[-1])
+    assert faint.get_alpha() < 0.5
+
+
+def test_rules_beyond_the_palette_are_told_apart():
+    named = [f"rule {i}" for i in range(20)]
+    looks = plotting._looks(xr.Dataset(coords={"rule": named}))
+    assert [rule for rule, _ in looks] == named
+    assert len({tuple(look.values()) for _, look in looks}) == 20
+
+
+def test_staircases_are_the_least_error_of_what_keeps_as_much_or_more(swept):
+    part = swept[1].sel(batch=64)
+    steps = 0
+    for column, name in enumerate(("N1", "B1")):
+        for rule, line in labelled(pareto(part).axes[column]).items():
+            assert line.get_drawstyle() == "steps-post"
+            one = part.sel(network=name, rule=rule).isel(epoch=-1).squeeze()
+            there = (one.kept >= VARIANCE_FLOOR) & (one.diverged < 0) & np.isfinite(one.error)
+            kept, error = one.kept.values[there.values], one.error.values[there.values]
+            x, y = line.get_data()
+            assert (np.diff(x) < 0).all()
+            between = (x[1:] + x[:-1]) / 2
+            np.testing.assert_allclose(y[:-1], [error[kept >= at].min() for at in between])
+            assert len(y) == 0 or y[-1] == pytest.approx(error.min())
+            steps += len(between)
+    assert steps > 5
+
+
+def test_legends_tell_rates_failures_and_costs(rescaled):
+    part = rescaled.sel(reduction="seed")
+    found = part.assign(diverged=part.diverged.where((part.run > 0) | (part.rule != "modified"), 3))
+    at = {(name, rule): 0.2 for name in ("N1", "B1") for rule in ("ordinary", "modified")}
+    first, second = (text.get_text() for text in epochs(found, at).axes[-2].get_legend().texts)
+    assert first.startswith("ordinary: rate 0.2 (0.08 at half_sum)")
+    assert second.startswith("modified: rate 0.2 (0.2 at half_sum)\n")
+    ends = found.sel(network="N1", rule="modified", learning_rate=0.2).isel(epoch=-1)
+    assert f"{int((ends.diverged >= 0).sum())} of 4 diverged" in second
+    assert int((ends.diverged >= 0).sum()) > 0
+    ax = draw_costs(found, at, {"ordinary": 6.0, "modified": 5.0}).axes[0]
+    (line,) = (line for label, line in labelled(ax).items() if label.startswith("ordinary"))
+    assert "6 passes an epoch" in line.get_label()
+    np.testing.assert_allclose(line.get_xdata(), 6 * found.epoch)
+    assert ax.lines[-1].get_xdata()[0] == 40 * 5  # where the cheapest ends
+
+
+def test_what_flies_off_leaves_the_axes(rescaled):
+    part = rescaled.sel(reduction="seed")
+    wild = part.assign(error=part.error.where((part.run > 1) | (part.epoch < 10), 1e12))
+    at = {(name, rule): 0.2 for name in ("N1", "B1") for rule in ("ordinary", "modified")}
+    first = float(part.error.sel(network="N1").isel(epoch=0).max())
+    for figure in (rates(wild), epochs(wild, at), plotting.panels(wild, at), pareto(wild)):
+        assert first < figure.axes[0].get_ylim()[1] < 1000 * first
+
+
 def test_the_command_prints_the_protocol_that_is_asked_for(swept):
     folder = swept[0]
     assert "rates chosen on run 0" in run("sweep", "--output", folder).output
@@ -167,7 +270,37 @@ def test_ways_begin_together_on_a_plane_that_holds_them():
         assert (way[:, 1] < found.second[-1]).all()
     assert found.error.shape == found.kept.shape == (9, 9)
     assert np.isfinite(found.error).all()
-    assert len(planes([found]).axes) == 4
+    assert np.ptp(found.first) == pytest.approx(np.ptp(found.second))
+
+
+def test_planes_tell_how_each_rule_ends_and_how_much_they_hold():
+    shares = []
+    found = trajectories("N1", 0.1, rules=("modified", "target"), grid=9, progress=shares.append)
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (pytest.approx(1 / 2000), 1)
+    assert found.last["target"]["kept"] < VARIANCE_FLOOR < found.last["modified"]["kept"]
+    figure = planes([found])
+    figure.canvas.draw()
+    top, below = figure.axes[:2]
+    for ax in (top, below):
+        ends = {line.get_marker(): line for line in ax.lines if line.get_marker() in "Xs"}
+        np.testing.assert_array_equal(ends["X"].get_xydata()[0], found.ways["target"][-1])
+        np.testing.assert_array_equal(ends["s"].get_xydata()[0], found.ways["modified"][-1])
+    assert float(top.get_title().split()[-5]) <= 100 * found.explained
+    assert top.title.get_window_extent().y1 < figure.bbox.y1
+    first, second = (text.get_text() for text in below.get_legend().texts)
+    assert first.endswith(f", {found.last['modified']['kept']:.2g} kept")
+    assert second == "target: ends with error <1e-16, <1e-16 kept"
+
+
+def test_the_named_figures_are_drawn():
+    ways = FIGURES["trajectories"]()
+    assert [ax.get_title().split(",")[0] for ax in ways.axes[:3]] == ["N1", "N2", "B1"]
+    legends = [text.get_text().split(":")[0] for text in ways.axes[3].get_legend().texts]
+    assert legends == ["ordinary", "modified", "target"]
+    plane, _, table = FIGURES["spectrum"]().axes
+    assert sum(int(text.get_text()) for text in table.texts) == 1000
+    assert plane.get_title().startswith("5000 eigenvalues")
 
 
 def test_the_surface_is_the_networks_own_error():

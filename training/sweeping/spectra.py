@@ -20,17 +20,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from analysis.progress import silent
 from corrector import MCWEENY
 from training.ensemble import Ensemble
 from training.networks import network
 from training.rules.loss import idempotency_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from jaxtyping import Complex, Float, Int
     from torch import Tensor
 
+    from analysis.progress import Progress
     from corrector import Corrector
 
 IDEMPOTENT = 1e-3
@@ -97,7 +99,7 @@ def trained(
     steps: int = 1500,
     g: Corrector = MCWEENY,
     name: str = "N1",
-    advance: Callable[[int], None] = lambda _: None,
+    progress: Progress = silent,
 ) -> Spectra:
     """Train linear networks of one matrix by the modified rule, all side by side; return their matrices.
 
@@ -112,7 +114,7 @@ def trained(
         steps: how many.
         g: the corrector.
         name: a linear network with one square matrix.
-        advance: called with the number of steps done.
+        progress: is called now and then with the share that is done.
 
     Cost: of each step, four passes with m inputs for each run.
 
@@ -132,7 +134,7 @@ def trained(
         (slope,) = torch.autograd.grad(ensemble.map(lambda f, x: idempotency_loss(f, f(x), g), x).sum(), W)
         with torch.no_grad():
             W -= rate * slope
-        advance(step + 1)
+        progress((step + 1) / steps)
     return Spectra(first.numpy(), W.detach().numpy())
 
 
