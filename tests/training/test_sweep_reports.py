@@ -1,5 +1,7 @@
 """What is made of a sweep's data: tables by protocol, figures, ways through weight space."""
 
+from itertools import product
+
 import click.testing
 import numpy as np
 import pytest
@@ -183,9 +185,9 @@ def test_rules_beyond_the_palette_are_told_apart():
 
 
 def test_staircases_are_the_least_error_of_what_keeps_as_much_or_more(swept):
-    part = swept[1].sel(batch=64)
     steps = 0
-    for column, name in enumerate(("N1", "B1")):
+    for batch, (column, name) in product((64, 128), enumerate(("N1", "B1"))):
+        part = swept[1].sel(batch=batch)
         for rule, line in labelled(pareto(part).axes[column]).items():
             assert line.get_drawstyle() == "steps-post"
             one = part.sel(network=name, rule=rule).isel(epoch=-1).squeeze()
