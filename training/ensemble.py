@@ -73,37 +73,13 @@ class Ensemble:
         result: Result = torch.vmap(one, randomness="different")(self.parameters, *inputs)
         return result
 
+    def gradients(self, losses: Float[Tensor, " member"]) -> dict[str, Tensor]:
+        """Return the gradient of each member's own loss, like `parameters`; 0 of what has no part in it."""
+        found = torch.autograd.grad(losses.sum(), list(self.parameters.values()), materialize_grads=True)
+        return dict(zip(self.parameters, found, strict=True))
+
     def member(self, index: int) -> nn.Module:
         """Return member `index` as a module of its own, on the CPU."""
         net = copy.deepcopy(self._skeleton).to_empty(device="cpu")
         net.load_state_dict({k: v[index].detach().cpu() for k, v in self.parameters.items()})
         return net
-
-
-class MemberwiseAdam:
-    """Adam with a learning rate of its own for each member.
-
-    Adam's step is proportional to its learning rate, so `torch.optim.Adam` takes it at rate 1 and
-    the displacement of each member is then scaled by its own rate.
-
-    Args:
-        ensemble: whose parameters to train.
-        rates: one learning rate a member, shape (size,).
-    """
-
-    def __init__(self, ensemble: Ensemble, rates: Float[Tensor, " member"]) -> None:
-        if rates.shape != (ensemble.size,):
-            raise ValueError(f"`rates` must have shape ({ensemble.size},); got {tuple(rates.shape)}")
-        self._parameters = list(ensemble.parameters.values())
-        self._rates = [rates.to(p).reshape(-1, *[1] * (p.ndim - 1)) for p in self._parameters]
-        self._adam = torch.optim.Adam(self._parameters, lr=1.0)
-
-    def step(self, losses: Float[Tensor, " member"]) -> None:
-        """Take one step down each member's own loss."""
-        self._adam.zero_grad(set_to_none=True)
-        torch.autograd.backward(losses.sum())
-        before = [p.detach().clone() for p in self._parameters]
-        self._adam.step()
-        with torch.no_grad():
-            for p, start, rate in zip(self._parameters, before, self._rates, strict=True):
-                p.copy_(torch.lerp(start, p, rate))

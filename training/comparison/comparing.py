@@ -22,9 +22,10 @@ from torch import Tensor, nn
 
 from analysis.collapse import VARIANCE_FLOOR
 from corrector import MCWEENY, Corrector, smoothstep
-from training.ensemble import Ensemble, MemberwiseAdam
+from training.ensemble import Ensemble
 from training.measures import measure, metrics
 from training.networks import perceptron
+from training.optimizers import Adam
 from training.rules.cost import passes
 from training.rules.loss import idempotency_loss
 
@@ -197,9 +198,9 @@ def _train(
     advance: Callable[[str, int], None],
 ) -> tuple[Ensemble, xr.Dataset]:
     seeds = _all_seeds(setting)
-    rates = torch.tensor([rate for rate in setting.rates for _ in seeds], dtype=torch.float64)
+    rates = torch.tensor([rate for rate in setting.rates for _ in seeds], device=device)
     ensemble = Ensemble(setting.build, [seed for _ in setting.rates for seed in seeds], device)
-    optimizer = MemberwiseAdam(ensemble, rates)
+    optimizer = Adam(rates)
 
     def loss(f: Callable[[Tensor], Tensor], noisy: Tensor, clean: Tensor) -> Tensor:
         y = f(noisy)
@@ -216,7 +217,8 @@ def _train(
         noisy, clean = next(batches)
         started = time.perf_counter()
         repeat = (len(setting.rates), 1, 1)
-        optimizer.step(ensemble.map(loss, noisy.repeat(repeat), clean.repeat(repeat)))
+        losses = ensemble.map(loss, noisy.repeat(repeat), clean.repeat(repeat))
+        optimizer.step(ensemble.parameters, ensemble.gradients(losses))
         spent += time.perf_counter() - started
         if step in stops:
             trace.append(_measured(ensemble, *fixed["validation"]))

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from training.measures import at_unit_vectors, measure
+from training.optimizers import OPTIMIZERS
 
 from .gradients import gradients
-from .optimizers import OPTIMIZERS
 from .plan import first_weights
 from .subjects import subject
 

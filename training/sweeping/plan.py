@@ -13,13 +13,13 @@ import numpy as np
 
 from analysis.arguments import whole_number
 from corrector import MCWEENY, Corrector, smoothstep
+from training.optimizers import OPTIMIZERS
 from training.rules.cost import passes
 from training.rules.loss import Reduction, Rule, gradient_scale
 
 from .gradients import perceptron_layers
 from .initialisation import initialised, required_rank
 from .inputs import FIXED_SAMPLES, Inputs, shape_of
-from .optimizers import OPTIMIZERS
 from .subjects import subject
 
 if TYPE_CHECKING:
