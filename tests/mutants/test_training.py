@@ -27,6 +27,9 @@ KILLED = SWEEP + "::test_what_was_killed_goes_on_to_the_same_bits"
 PAIRED = SWEEP + "::test_runs_are_paired_over_rules_rates_and_reductions"
 DRAWN = SWEEP + "::test_batches_are_functions_of_run_and_step"
 DIVERGED = SWEEP + "::test_what_diverges_stays_flagged_and_counted"
+FROM = "tests/training/test_sweep_data.py"
+MOVED = FROM + "::test_a_folder_that_was_moved_is_named_anew"
+WHERE = FROM + "::test_where_the_files_lie_is_no_part_of_the_data"
 GOES_ON = TRAIN + "::test_a_run_that_was_killed_goes_on_as_if_it_had_not_been"
 
 MUTANTS = [
@@ -601,10 +604,27 @@ MUTANTS = [
     ),
     (
         "training/sweeping/store.py",
-        "plan.require_same(read_plan(self.path), str(self.path))",
+        "plan.require_same(stored, str(self.path))",
         "pass",
         SWEEP + "::test_folders_of_other_things_are_refused",
     ),
+    (
+        "training/sweeping/store.py",
+        "plan.data_dir is None and stored",
+        "False and stored",
+        MOVED,
+    ),
+    ("training/sweeping/store.py", "replace(plan, data_dir=None).to_json()", "plan.to_json()", WHERE),
+    (
+        "training/sweeping/store.py",
+        "plan.require_inputs()",
+        "pass",
+        FROM + "::test_mistakes_are_named_before_anything_is_written",
+    ),
+    ("training/sweeping/plan.py", "field(default=None, compare=False)", "None", WHERE),
+    ("training/sweeping/plan.py", 'del plain["data_dir"]', "pass", WHERE),
+    ("training/sweeping/working.py", "if store.plan.data_dir is not None:", "if False:", MOVED),
+    ("training/sweeping/inputs.py", "mnist(data_dir)", "mnist()", WHERE),
     (
         "training/sweeping/store.py",
         'curves["kept"] < VARIANCE_FLOOR',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,11 @@ _count = click.IntRange(min=1)
     help="normal (drawn anew), fixed (drawn once a run), digits, mnist, or .npy files.",
 )
 @click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="Folder with MNIST's IDX files.  [default: that of the sweep in --output, else the user's cache]",
+)
+@click.option(
     "--initialisations", default="default", show_default=True, help="default,orthogonal,kaiming,rank-2."
 )
 @click.option("--reductions", help="half_sum,mean,seed.  [default: half_sum]")
@@ -143,23 +149,23 @@ def sweep(context: click.Context, /, **options: Any) -> None:
     """
     if options["output"] is None:
         raise click.UsageError("expected --output, the sweep's folder; got none")
-    from .store import PLAN, Store, read_plan
+    from .store import PLAN, Store
 
     output, there = options["output"], (options["output"] / PLAN).is_file()
     if options["join"]:
-        _join(output, options["threads"], options["keep_every"])
+        _join(options)
         return
     if options["networks"] is None and not there:
         raise click.UsageError("expected --networks; got none")
     if _rank():
         _wait_for(output / PLAN)
-        _join(output, options["threads"], options["keep_every"])
+        _join(options)
         return
     if options["networks"] is None and (given := _given(context)):
         raise click.UsageError(f"expected --networks with --{given[0]}, or --output alone to go on; got none")
     for name, value in _PROTOCOLS[options["protocol"]].items():
         options[name] = options[name] or value
-    plan = read_plan(output) if options["networks"] is None else _plan(options)
+    plan = _stored(options) if options["networks"] is None else _plan(options)
     world = int(os.environ["WORLD_SIZE"]) if _RUN in os.environ else None
     processes = world or options["processes"] or _processes(plan.device, len(plan.pieces))
     if not there:
@@ -171,7 +177,8 @@ def sweep(context: click.Context, /, **options: Any) -> None:
 def _given(context: click.Context) -> list[str]:
     """Options of the plan that were given."""
     default = (click.core.ParameterSource.DEFAULT, click.core.ParameterSource.DEFAULT_MAP)
-    names = [p.name for p in context.command.params if p.name and p.name not in (*_STATE, *_TOLD)]
+    passed = (*_STATE, *_TOLD, "data_dir")
+    names = [p.name for p in context.command.params if p.name and p.name not in passed]
     return [name.replace("_", "-") for name in names if context.get_parameter_source(name) not in default]
 
 
@@ -192,13 +199,21 @@ def _carry_out(store: Store, processes: int, options: dict[str, Any]) -> None:
     click.echo(f"\nData: {store.path / DATA}")
 
 
-def _join(output: Path, threads: int, keep_every: float) -> None:
-    from .store import Store, read_plan
+def _stored(options: dict[str, Any]) -> Plan:
+    """The plan in --output, with the data where --data-dir says."""
+    from .store import read_plan
+
+    plan = read_plan(options["output"])
+    return plan if options["data_dir"] is None else replace(plan, data_dir=options["data_dir"])
+
+
+def _join(options: dict[str, Any]) -> None:
+    from .store import Store
     from .working import work
 
-    store = Store(output, read_plan(output))
+    store = Store(options["output"], _stored(options))
     try:
-        work(store, threads, keep_every=keep_every)
+        work(store, options["threads"], keep_every=options["keep_every"])
     except KeyboardInterrupt:
         raise _interrupted(store) from None
 
@@ -241,7 +256,7 @@ def _plan(options: dict[str, Any]) -> Plan:
     names = ("networks", "rules", "data", "initialisations", "reductions")
     single = (
         *("runs", "epochs", "samples", "optimizer", "points", "spacing", "held_out", "dtype", "tf32"),
-        *("keep_weights", "seed"),
+        *("keep_weights", "seed", "data_dir"),
     )
     device = _device(options["device"])
     lists: dict[str, Any] = {name: tuple(_listed(options[name])) for name in names}

@@ -14,6 +14,8 @@ from training.data import digits, mnist
 from training.generators import generator
 
 if TYPE_CHECKING:
+    import os
+
     from jaxtyping import Float
 
 DATA = ("normal", "fixed", "digits", "mnist")
@@ -28,7 +30,7 @@ class Inputs:
 
     - "normal": each batch drawn anew from N(0, 1).
     - "fixed": `samples` inputs from N(0, 1), drawn once a run, in an order of their own each epoch.
-    - "digits", "mnist" (in the user's cache): pictures from −1 to 1, as rows or, for networks that take
+    - "digits", "mnist": pictures from −1 to 1, as rows or, for networks that take
       pictures, as they are; a .npy file: an input along its first axis.  In an order of its own each epoch;
       measured on others than are trained on.
 
@@ -40,8 +42,10 @@ class Inputs:
         seed: the plan's and the run's.
         held_out: inputs to measure on, at most.
         dtype, device: of the batches.
+        data_dir: with MNIST's files; None for the user's cache.
 
     Raises:
+        OSError: the files are not there.
         ValueError: there are fewer inputs than a batch or than `samples`, or they have another shape.
     """
 
@@ -55,6 +59,7 @@ class Inputs:
         held_out: int,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
+        data_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         self.shape, self.batch, self.seed = shape, batch, seed
         self.dtype, self.device = dtype, device
@@ -66,7 +71,7 @@ class Inputs:
             samples = FIXED_SAMPLES if samples is None else samples
             self.rows = torch.randn(samples, *shape, generator=generator(*seed, _SET))
         else:
-            rows, others = _pictures(name, shape)
+            rows, others = _pictures(name, shape, data_dir)
             samples = len(rows) if samples is None else samples
             if samples > len(rows):
                 raise ValueError(f"expected `samples` of at most {len(rows)}, as {name} has; got {samples}")
@@ -110,11 +115,12 @@ def shape_of(name: str, wanted: tuple[int, ...] | None) -> tuple[int, ...]:
     return tuple(_array(name).shape[1:])
 
 
-def _pictures(name: str, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+def _pictures(
+    name: str, shape: tuple[int, ...], data_dir: str | os.PathLike[str] | None
+) -> tuple[Tensor, Tensor]:
     """What to train on, and what to measure on."""
     if name in DATA:
-        images = digits() if name == "digits" else mnist()
-        parts = 2 * images.train - 1, 2 * images.validation - 1
+        parts = _images(name, None if data_dir is None else Path(data_dir))
     else:
         rows = _array(name)
         parts = rows[: len(rows) - len(rows) // 10], rows[len(rows) - len(rows) // 10 :]
@@ -124,6 +130,12 @@ def _pictures(name: str, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     if len(parts[1]) < 2:
         raise ValueError(f"expected at least 20 inputs in {name}, a tenth to measure on; got {len(rows)}")
     return parts[0].reshape(-1, *shape), parts[1].reshape(-1, *shape)
+
+
+@cache
+def _images(name: str, data_dir: Path | None) -> tuple[Tensor, Tensor]:
+    images = digits() if name == "digits" else mnist(data_dir)
+    return 2 * images.train - 1, 2 * images.validation - 1
 
 
 @cache

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
@@ -73,10 +75,12 @@ class Piece(NamedTuple):
 class Plan:
     """Every argument of a sweep; with equal plans the data are equal.
 
-    Attributes are as for `sweep`.
+    Attributes are as for `sweep`.  `data_dir` is kept as an absolute path, and has no part in whether plans
+    are equal: it says where this machine has the files, whose content is known.
 
     Raises:
-        TypeError, ValueError: from the beginning, for what cannot be trained.
+        TypeError, ValueError: from the beginning, for what cannot be trained; the data are looked at later,
+            by `require_inputs` or by what needs them.
 
     >>> rules = ["ordinary", "modified"]
     >>> plan = Plan(networks=["B1"], rules=rules, learning_rates=[0.1, 0.2], runs=3, epochs=9)
@@ -105,6 +109,7 @@ class Plan:
     compiled: bool = False
     keep_weights: bool = False
     seed: int = 0
+    data_dir: str | os.PathLike[str] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for name in _SEQUENCES:
@@ -191,20 +196,35 @@ class Plan:
     @cached_property
     def _epochs(self) -> dict[tuple[str, str, int], int]:
         """Steps an epoch of data that must be looked at for that."""
-        return {
-            (name, data, batch): Inputs(
-                data, shape_of(data, subject(name).shape), batch, self.samples, (self.seed, 0), 2
+        found = {}
+        for name, data, batch in product(self.networks, self.data, self.batch_sizes):
+            shape, seed = shape_of(data, subject(name).shape), (self.seed, 0)
+            found[name, data, batch] = Inputs(
+                data, shape, batch, self.samples, seed, 2, data_dir=self.data_dir
             ).an_epoch
-            for name, data, batch in product(self.networks, self.data, self.batch_sizes)
-        }
+        return found
+
+    def require_inputs(self) -> None:
+        """Look at the data.
+
+        Raises:
+            OSError: they are not there.
+            ValueError: they do not fit the networks, the batches or the samples.
+        """
+        _ = self._epochs
 
     def inputs(self, piece: Piece, device: str = "cpu") -> Inputs:
-        """Return what a piece is trained and measured on."""
+        """Return what a piece is trained and measured on.
+
+        Raises:
+            OSError, ValueError: as `require_inputs`.
+        """
         import torch
 
         shape = shape_of(piece.data, subject(piece.network).shape)
         dtype, seed = getattr(torch, self.dtype), (self.seed, piece.run)
-        return Inputs(piece.data, shape, piece.batch, self.samples, seed, self.held_out, dtype, device)
+        sizes = (piece.batch, self.samples, seed, self.held_out)
+        return Inputs(piece.data, shape, *sizes, dtype, device, self.data_dir)
 
     def effective_rate(self, piece: Piece, rate: float) -> float:
         """Return the rate at which "half_sum" would take the same steps of SGD."""
@@ -213,12 +233,14 @@ class Plan:
 
     def to_json(self) -> str:
         """Return the plan as JSON, which `from_json` reads."""
-        return json.dumps(self.as_dict(), indent=1, ensure_ascii=False)
+        here = {} if self.data_dir is None else {"data_dir": str(self.data_dir)}
+        return json.dumps(self.as_dict() | here, indent=1, ensure_ascii=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the plan as JSON holds it."""
+        """Return what makes plans equal, as JSON holds it."""
         correctors = [[str(alpha) for alpha in g.alphas] for g in self.correctors]
         plain = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        del plain["data_dir"]
         return plain | {"correctors": correctors}
 
     @classmethod
@@ -297,6 +319,10 @@ def _require_kinds(plan: Plan) -> None:
     for name in ("tf32", "compiled", "keep_weights"):
         if not isinstance(getattr(plan, name), bool):
             raise TypeError(f"`{name}` must be True or False; got {getattr(plan, name)!r}")
+    if plan.data_dir is not None:
+        if not isinstance(plan.data_dir, str | os.PathLike):
+            raise TypeError(f"`data_dir` must be a path; got {plan.data_dir!r}")
+        object.__setattr__(plan, "data_dir", str(Path(plan.data_dir).absolute()))
 
 
 def _require_names(plan: Plan) -> None:
@@ -311,12 +337,14 @@ def _require_names(plan: Plan) -> None:
         raise ValueError(f"`device` must be cpu, cuda or a CUDA device as cuda:1; got {plan.device!r}")
     if plan.tf32 and plan.device == "cpu":
         raise ValueError("`tf32` is for CUDA; got it with cpu")
+    if plan.data_dir is not None and "mnist" not in plan.data:
+        raise ValueError(f"`data_dir` is for mnist; got it with {', '.join(plan.data)}")
     for how in plan.initialisations:
         required_rank(how)
 
 
 def _require_trainable(plan: Plan) -> None:
-    """Refuse networks, data and sizes that do not go together, before anything is trained."""
+    """Refuse networks that cannot be trained so, before anything is."""
     axes = (
         plan.networks,
         plan.initialisations,
@@ -328,11 +356,9 @@ def _require_trainable(plan: Plan) -> None:
     count = math.prod(map(len, axes)) * plan.runs
     if count > _MOST_PIECES:
         raise ValueError(f"expected a grid of at most {_MOST_PIECES} runs of an ensemble; got {count}")
-    for name, data, batch in product(plan.networks, plan.data, plan.batch_sizes):
+    for name, data in product(plan.networks, plan.data):
         found = subject(name)
-        shape = shape_of(data, found.shape)
-        found.numbers(shape)
-        Inputs(data, shape, batch, plan.samples, (plan.seed, 0), 2)
+        found.numbers(shape_of(data, found.shape))
     for name, how in product(plan.networks, plan.initialisations):
         if required_rank(how):
             initialised(subject(name).build, how, plan.seed)

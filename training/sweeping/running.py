@@ -46,6 +46,7 @@ def sweep(
     compiled: bool | None = None,
     keep_weights: bool = False,
     seed: int = 0,
+    data_dir: str | os.PathLike[str] | None = None,
     processes: int = 1,
     threads: int = 1,
     progress: bool = True,
@@ -88,6 +89,8 @@ def sweep(
         compiled: whether `torch.compile` compiles the steps that are not compiled in any case; None: on CUDA.
         keep_weights: whether the folder keeps the weights that the runs end with.
         seed: of everything that is drawn.
+        data_dir: with MNIST's files, as for `mnist`.  None: the folder that the sweep in `path` began with,
+            else the user's cache.  It has no part in what is trained: the files are known by their content.
         processes: to train in; nothing depends on how many.
         threads: for each tensor operation of each process; sums may be rounded otherwise with another number.
         progress: whether to show a bar with the time left, if someone is looking.
@@ -103,7 +106,8 @@ def sweep(
     Raises:
         ValueError, TypeError: what is asked for cannot be trained, or `path` holds another plan; before
             anything is written.
-        OSError: the folder cannot be written; a full disk leaves what is there whole.
+        OSError: MNIST's files are not there, or the folder cannot be written; a full disk leaves what is
+            there whole.
         RuntimeError: one of several processes failed.
 
     Cost: on the CPU small perceptrons (up to 64 units a layer) by a compiled kernel, others by batched matrix
@@ -142,6 +146,7 @@ def sweep(
         compiled=device != "cpu" if compiled is None else compiled,
         keep_weights=keep_weights,
         seed=seed,
+        data_dir=data_dir,
     )
     processes = whole_number(processes, "processes", 1)
     return carried_out(Store(path, plan), processes, whole_number(threads, "threads", 1), shown=progress)

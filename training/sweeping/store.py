@@ -14,6 +14,7 @@ import errno
 import os
 import struct
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,22 +49,30 @@ class Store:
         path: of the folder: new, empty, or with the same plan.
         plan: what is swept.
 
+    Attributes:
+        plan: where it says nothing of the data's folder, with the one that the sweep began with.
+
     Raises:
         FileExistsError: it holds something else.
-        ValueError: it holds another plan; the first difference is named.
-        OSError: it cannot be written.
+        ValueError: it holds another plan; the first difference is named; or the data do not fit a new one.
+        OSError: it cannot be written, or the data of a new plan are not there.
     """
 
     def __init__(self, path: str | os.PathLike[str], plan: Plan) -> None:
         self.path, self.plan = Path(path), plan
         if not self._usable():
             raise FileExistsError(f"expected a new or empty folder, or one of a sweep; got {self.path}")
+        if not (self.path / PLAN).is_file():
+            plan.require_inputs()
         with self.whole():
             (self.path / "locks").mkdir(parents=True, exist_ok=True)
             (self.path / "pieces").mkdir(exist_ok=True)
             with FileLock(self.path / "locks" / PLAN):
                 if (self.path / PLAN).is_file():
-                    plan.require_same(read_plan(self.path), str(self.path))
+                    stored = read_plan(self.path)
+                    plan.require_same(stored, str(self.path))
+                    if plan.data_dir is None and stored.data_dir is not None:
+                        self.plan = replace(plan, data_dir=stored.data_dir)
                 else:
                     with whole_file(self.path / PLAN) as draft:
                         draft.write_text(plan.to_json() + "\n", encoding="utf-8")
@@ -217,7 +226,8 @@ class Store:
         }
         treatments = plan.treatments
         labels = axes | {"rule": [t.name for t in treatments], "epoch": list(plan.measured)}
-        attributes = {"title": "corrector sweep", "plan": plan.to_json(), "torch": str(torch.__version__)}
+        written = replace(plan, data_dir=None).to_json()  # equal wherever the files lie
+        attributes = {"title": "corrector sweep", "plan": written, "torch": str(torch.__version__)}
         found = xr.Dataset(variables, labels, attributes)
         return found.assign_coords(
             corrector=("rule", [str(t.corrector) * (t.rule in CORRECTED) for t in treatments])

@@ -179,8 +179,11 @@ def _worker(
         _PARENT: str(os.getpid()),
     }
     command = [sys.executable, "-m", "training.sweeping", "--output", str(store.path), "--join"]
+    command += ["--threads", str(threads), "--keep-every", str(keep_every)]
+    if store.plan.data_dir is not None:
+        command += ["--data-dir", str(store.plan.data_dir)]
     return subprocess.Popen(  # noqa: S603 - this very program
-        [*command, "--threads", str(threads), "--keep-every", str(keep_every)],
+        command,
         env=os.environ | here,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
