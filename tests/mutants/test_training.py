@@ -627,6 +627,24 @@ MUTANTS = [
     ("training/sweeping/inputs.py", "mnist(data_dir)", "mnist()", WHERE),
     (
         "training/sweeping/store.py",
+        "with self.whole():\n                lock.acquire()",
+        "if True:\n                lock.acquire()",
+        SWEEP + "::test_a_disk_without_room_for_a_lock_is_said_to_be_full",
+    ),
+    (
+        "training/sweeping/gradients.py",
+        "error.errno not in NO_ROOM",
+        "True",
+        SWEEP + "::test_compiled_code_that_cannot_be_kept_is_used",
+    ),
+    (
+        "training/sweeping/working.py",
+        "filter(bytes.strip, said)",
+        "()",
+        SWEEP + "::test_a_process_that_fails_says_why",
+    ),
+    (
+        "training/sweeping/store.py",
         'curves["kept"] < VARIANCE_FLOOR',
         'curves["kept"] < 0',
         SWEEP + "::test_a_collapse_stands_beside_the_error",

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from itertools import product
@@ -15,11 +16,12 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from filelock import FileLock
 from torch import nn
 
 from corrector import MCWEENY, Corrector, smoothstep
 from training import idempotency_loss, metrics, network, sweep
-from training.sweeping import working
+from training.sweeping import kernel, working
 from training.sweeping.engine import MEASURES, Training, arithmetic
 from training.sweeping.estimate import estimated
 from training.sweeping.gradients import fused, perceptron_layers, vmapped
@@ -308,7 +310,8 @@ def test_processes_change_nothing(tmp_path):
     xr.testing.assert_identical(one, two)
 
 
-def test_a_process_that_fails_says_why(tmp_path):
+def test_a_process_that_fails_says_why(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))  # nor has any other disk room
     Store(tmp_path / "a", plan())
     (tmp_path / "a" / "pieces" / "000001.safetensors").write_bytes(b"none")
     with pytest.raises(ValueError, match="expected a whole safetensors file"):
@@ -473,12 +476,52 @@ def test_a_full_disk_leaves_what_is_there_whole(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(
-        OSError, match="No space left on device; what is there is whole, and the same command"
+        OSError, match="No space left on device; what is there is whole: make room, and the same"
     ):
         sweep(**SMALL, path=tmp_path / "b")
     assert len(list((tmp_path / "b" / "pieces").iterdir())) == 3
     monkeypatch.setattr(os, "fsync", write)
     xr.testing.assert_identical(sweep(**SMALL, path=tmp_path / "b"), expected)
+
+
+def test_compiled_code_that_cannot_be_kept_is_used(monkeypatch):
+    """As numba says it of each function of its own, once; `test_full_disk` has it do so."""
+    compiled, left, number = kernel.gradients, 0, errno.ENOSPC
+
+    def full(*arguments):
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise OSError(number, "No space left on device")
+        return compiled(*arguments)
+
+    net = network("N3")
+    weights = {key: torch.stack([p.detach()] * 2) for key, p in net.named_parameters()}
+    step = fused(perceptron_layers(net), MCWEENY, "modified", "mean")
+    x = torch.randn(9, 5)
+    expected, _ = step(weights, x)
+    monkeypatch.setattr(kernel, "gradients", full)
+    left = 8
+    found, _ = step(weights, x)
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+    left, number = 1, errno.EIO
+    with pytest.raises(OSError, match="No space left"):
+        step(weights, x)
+    left, number = 10**9, errno.ENOSPC
+    with pytest.raises(OSError, match="No space left"):
+        step(weights, x)
+
+
+def test_a_disk_without_room_for_a_lock_is_said_to_be_full(tmp_path, monkeypatch):
+    store = Store(tmp_path / "a", plan())
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "000000")
+
+    monkeypatch.setattr(FileLock, "acquire", full)
+    with pytest.raises(OSError, match="what is there is whole: make room") as caught:
+        carried_out(store)
+    assert caught.value.filename == str(tmp_path / "a")
 
 
 def test_networks_of_ones_own_and_what_their_runs_end_with(folder):

@@ -180,7 +180,8 @@ def write(comparison: Comparison, folder: Path, command: str) -> None:
         figure.savefig(folder / f"{name}.png", bbox_inches="tight")
     own, shared_rate = table(comparison), comparison.best_rate(REFERENCE)
     shared = table(comparison, shared_rate)
-    comparison.runs.to_netcdf(folder / "metrics.nc", engine="h5netcdf")
+    # Made in memory: where the disk is full HDF5 leaves files open, and ends the process.
+    (folder / "metrics.nc").write_bytes(comparison.runs.to_netcdf(engine="h5netcdf"))
     _write_csv(folder / "table.csv", {"own best rate": own, "one rate": shared})
     best = save_best(comparison, folder / "best.safetensors")
     found = findings(comparison)

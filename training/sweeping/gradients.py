@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from corrector.files import NO_ROOM
 from training.rules.loss import gradient_scale, idempotency_loss
 
 from . import kernel
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 WIDEST = 64
 """Units of a layer, at most, for the compiled gradient; beyond, matrix products are worth their calls."""
+
+_MOST_FUNCTIONS = 32
+"""That the compiled kernel may consist of."""
 
 _RULES = {
     "modified": kernel.PULLED,
@@ -80,8 +84,9 @@ def fused(layers: Layers, corrector: Corrector, rule: Rule, reduction: Reduction
         into = torch.empty_like(flat)
         scale = float(gradient_scale(rule, reduction, len(x), x.numel()))
         columns = np.ascontiguousarray(x.numpy().T)
-        errors = kernel.gradients(
-            flat.numpy(), columns, layers.layers, layers.slopes, alphas, _RULES[rule], scale, into.numpy()
+        errors = _called(
+            *(kernel.gradients, flat.numpy(), columns, layers.layers, layers.slopes, alphas, _RULES[rule]),
+            *(scale, into.numpy()),
         )
         parts = torch.split(into, [part[0].numel() for part in weights.values()], 1)
         found = {
@@ -147,6 +152,20 @@ def _activation(part: nn.Module) -> tuple[int | None, float]:
     if type(part) is nn.LeakyReLU and part.negative_slope >= 0:  # else its sign is not that of its input
         return kernel.LEAKY, part.negative_slope
     return None, 0.0
+
+
+def _called(function: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray:
+    """Call a compiled function, also where there is no room for the files that spare others its compilation.
+
+    numba says that of each function on the way once, when it has compiled it.
+    """
+    for _ in range(_MOST_FUNCTIONS):
+        try:
+            return function(*arguments)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+    return function(*arguments)
 
 
 def _compiled(step: Gradients) -> Gradients:

@@ -10,7 +10,6 @@ takes back from a process that was killed.
 
 from __future__ import annotations
 
-import errno
 import os
 import struct
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ import xarray as xr
 from filelock import FileLock, Timeout
 
 from analysis.collapse import VARIANCE_FLOOR
-from corrector.files import whole_file
+from corrector.files import NO_ROOM, whole_file
 from training.weights import as_safetensors, opened
 
 from .engine import MEASURES, State
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from .plan import Piece
 
 PLAN, DATA = "plan.json", "sweep.nc"
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _STEP = struct.Struct("<q")
 _FACTS = {"piece", "step", "finished", "timed", "seconds"}
 """Of a piece's file, beside its tensors."""
@@ -88,9 +86,9 @@ class Store:
         try:
             yield
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in NO_ROOM:
                 raise
-            words = f"{error.strerror}; what is there is whole, and the same command goes on from it"
+            words = f"{error.strerror}; what is there is whole: make room, and the same command goes on"
             raise OSError(error.errno, words, str(self.path)) from None
 
     @contextmanager
@@ -98,7 +96,8 @@ class Store:
         """Whether the piece is this process's for the block: no other has it, and it is not finished."""
         lock = FileLock(self.path / "locks" / f"{piece.number:06}", timeout=0)
         try:
-            lock.acquire()
+            with self.whole():
+                lock.acquire()
         except Timeout:
             yield False
             return
@@ -155,10 +154,7 @@ class Store:
             "seconds": str(state.seconds),
         }
         content = as_safetensors({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, facts)
-        with self.whole(), whole_file(self._file(piece)) as draft, draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        self._keep(self._file(piece), content)
 
     def note(self, piece: Piece, step: int) -> None:
         """Tell whoever watches how many steps of a piece are taken; nothing depends on it."""
@@ -237,9 +233,16 @@ class Store:
         """Write the data set of what there is, and return it."""
         found = self.dataset()
         self._tidy(".", f".{Path(DATA).stem}-*")
-        with self.whole(), whole_file(self.path / DATA) as draft:
-            found.to_netcdf(draft, engine="h5netcdf")
+        # Made in memory: where the disk is full HDF5 leaves files open, and ends the process.
+        self._keep(self.path / DATA, found.to_netcdf(engine="h5netcdf"))
         return found
+
+    def _keep(self, path: Path, content: bytes | memoryview) -> None:
+        """Put a file on the disk, whole or not at all."""
+        with self.whole(), whole_file(path) as draft, draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
 
     def _tidy(self, folder: str, drafts: str) -> None:
         """Remove what was being written when its process was killed."""

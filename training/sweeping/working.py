@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from .engine import Training, arithmetic
 
@@ -25,6 +25,8 @@ KEEP_EVERY = 30.0
 """Seconds between the states that are kept of a piece; a kill loses no more."""
 
 _TOLD_EVERY = 0.5
+_PATIENCE = 5.0
+"""Seconds for the last words of a process that has ended: what it started may hold its line open."""
 _PARENT = "CORRECTOR_SWEEP_PARENT"
 
 
@@ -110,9 +112,9 @@ def work_together(
         KeyboardInterrupt: someone asked to stop; the states are kept.
         RuntimeError: one of the processes failed; in its words.
     """
-    with stopping() as stop, tempfile.TemporaryDirectory() as folder:
-        outputs = [open(os.path.join(folder, str(i)), "w+b") for i in range(processes)]  # noqa: PTH118, PTH123, SIM115 - closed below
-        workers = [_worker(store, i, threads, keep_every, output) for i, output in enumerate(outputs)]
+    with stopping() as stop:
+        workers = [_worker(store, i, threads, keep_every) for i in range(processes)]
+        ears = [_Ear(worker) for worker in workers]
         try:
             while any(worker.poll() is None for worker in workers):
                 if stop or any(worker.returncode for worker in workers):
@@ -124,7 +126,7 @@ def work_together(
                 worker.terminate()
             for worker in workers:
                 worker.wait()
-            said = [_said(output) for output in outputs]
+            said = [ear.last() for ear in ears]
         if stop:
             raise KeyboardInterrupt
         for worker, words in zip(workers, said, strict=True):
@@ -168,9 +170,7 @@ class _Beat:
             self.kept = time.monotonic()
 
 
-def _worker(
-    store: Store, index: int, threads: int, keep_every: float, output: IO[bytes]
-) -> subprocess.Popen[bytes]:
+def _worker(store: Store, index: int, threads: int, keep_every: float) -> subprocess.Popen[bytes]:
     """Start a process that works on the sweep until all is finished."""
     here = {
         "PYTHONPATH": os.pathsep.join(sys.path),
@@ -187,16 +187,26 @@ def _worker(
         env=os.environ | here,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=output,
+        stderr=subprocess.PIPE,
     )
 
 
-def _said(output: Any) -> str:
-    """The last line of what a process said."""
-    output.seek(0)
-    lines = output.read().decode(errors="replace").strip().splitlines()
-    output.close()
-    return lines[-1].removeprefix("corrector: ") if lines else ""
+class _Ear:
+    """Listens to a process, which would wait for ever if nobody did; on no disk, for that may be full."""
+
+    def __init__(self, worker: subprocess.Popen[bytes]) -> None:
+        self._lines: deque[bytes] = deque(maxlen=1)
+        self._thread = threading.Thread(target=self._listen, args=(worker.stderr,), daemon=True)
+        self._thread.start()
+
+    def _listen(self, said: IO[bytes]) -> None:
+        with said:
+            self._lines.extend(filter(bytes.strip, said))
+
+    def last(self) -> str:
+        """Return the last line of a process that has ended."""
+        self._thread.join(_PATIENCE)
+        return b"".join(self._lines).decode(errors="replace").strip().removeprefix("corrector: ")
 
 
 def _device(name: str) -> str:
