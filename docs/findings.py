@@ -1,4 +1,4 @@
-"""Bring the tables of docs/findings.md after docs/findings.json, which docs/studies.py makes.
+"""Bring docs/findings.md and a sentence of the README after docs/findings.json, which docs/studies.py makes.
 
     python docs/findings.py
 
@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PAGE, KEPT = HERE / "findings.md", HERE / "findings.json"
+PAGE, KEPT, README = HERE / "findings.md", HERE / "findings.json", HERE.parent / "README.md"
 MODIFIED = ("modified", "modified order 1")
 """The first corrector's names, alone and beside others."""
 END = "<!-- end -->"
@@ -20,9 +20,9 @@ MATCHED = ("small", "N4", "B2", "B2-kaiming")
 ELSEWHERE = ("initialisations", "data", "batches", "pictures")
 
 
-def page(text, kept):
-    """The page with its blocks as they are now."""
-    for name, block in BLOCKS.items():
+def page(text, kept, blocks):
+    """A page with its blocks as they are now."""
+    for name, block in blocks.items():
         before, after = text.split(f"<!-- {name}: begin -->\n")
         text = f"{before}<!-- {name}: begin -->\n" + "\n".join(block(kept)) + "\n" + after[after.index(END) :]
     return text
@@ -235,5 +235,6 @@ def _number(value):
 
 
 if __name__ == "__main__":
-    found = page(PAGE.read_text(encoding="utf-8"), json.loads(KEPT.read_text(encoding="utf-8")))
-    PAGE.write_text(found, encoding="utf-8")
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+    for path, blocks in ((PAGE, BLOCKS), (README, {"sweeps": sentence})):
+        path.write_text(page(path.read_text(encoding="utf-8"), kept, blocks), encoding="utf-8")

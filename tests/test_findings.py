@@ -12,6 +12,7 @@ from training.sweeping.cli import sweep
 DOCS = Path(__file__).parent.parent / "docs"
 KEPT = json.loads((DOCS / "findings.json").read_text(encoding="utf-8"))
 TEXT = (DOCS / "findings.md").read_text(encoding="utf-8")
+README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
 
 
 def script(name):
@@ -22,7 +23,9 @@ def script(name):
 
 
 def test_the_tables_are_what_is_stored():
-    assert script("findings").page(TEXT, KEPT) == TEXT
+    findings = script("findings")
+    assert findings.page(TEXT, KEPT, findings.BLOCKS) == TEXT
+    assert findings.page(README, KEPT, {"sweeps": findings.sentence}) == README
 
 
 def test_every_study_is_stored_as_it_is_trained():
