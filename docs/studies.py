@@ -32,20 +32,20 @@ STUDIES = {
     "published": f"{SMALL} --protocol paper",
     "small": f"{SMALL} {ORDERS} --learning-rates log:0.001:3:21 --runs 30",
     "initialisations": f"{SMALL} --initialisations orthogonal,kaiming,rank-2 "
-    "--learning-rates log:0.003:3:7 --runs 15 --epochs 1000",
+    "--learning-rates log:0.001:3:13 --runs 15",
     "data": "--networks N1,N2,N3 --data normal,fixed --samples 10000 --batch-sizes 2000,10000 "
-    "--learning-rates log:0.01:1:5 --runs 15 --epochs 300",
-    "B2-kaiming": "--networks B2 --initialisations kaiming --batch-sizes 250 --epochs 400 "
+    "--learning-rates log:0.01:1:5 --runs 12 --epochs 500",
+    "B2-kaiming": "--networks B2 --initialisations kaiming --batch-sizes 250 --epochs 500 "
     "--learning-rates log:0.0001:0.1:7 --runs 12",
     "N4": "--networks N4 --batch-sizes 250 --epochs 25 --learning-rates 0.1,0.3,1,3 --runs 12",
-    "B2": "--networks B2 --batch-sizes 250 --epochs 400 --learning-rates 0.1,0.3,1 --runs 12",
+    "B2": "--networks B2 --batch-sizes 250 --epochs 500 --learning-rates 0.1,0.3,1,3 --runs 12",
     "published-B2": "--networks B2 --protocol paper --learning-rates 0.2:1:0.2 --runs 3 --epochs 300",
     "pictures": "--networks u-dcgan-digits --data digits --initialisations kaiming --batch-sizes 128 "
     "--epochs 60 --learning-rates log:0.001:1:7 --runs 6",
     "published-B3-B4": "--networks B3,B4 --protocol paper --learning-rates 0.1,0.2,0.3,0.5,0.6 "
-    "--batch-sizes 250 --runs 2 --epochs 25",
+    "--batch-sizes 250 --runs 2 --epochs 15",
     "batches": f"{SMALL} --batch-sizes 32,100,1000,10000 --learning-rates log:0.01:1:5 "
-    "--runs 12 --epochs 500",
+    "--runs 12 --epochs 300",
 }
 """Each by the options of `corrector sweep`."""
 
@@ -215,7 +215,9 @@ def _ratio(found):
 
 def _plain(value):
     value = getattr(value, "item", lambda: value)()
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.5g}") if np.isfinite(value) else None
 
 
 def main(folder, names):
