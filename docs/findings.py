@@ -28,20 +28,28 @@ def page(text, kept, blocks):
     return text
 
 
+def won(kept, *rules):
+    """The settings in which a rule wins, ties and loses."""
+    found = {word: [] for word in WON.values()}
+    for entry in _settings(kept, (*MATCHED, *ELSEWHERE)):
+        found[_won(_rule(entry["passes"]["rows"], *rules))].append(_named(entry))
+    return found
+
+
 def in_short(kept):
-    """In which settings the modified rule wins, ties and loses, and how its control does."""
-    ours = {word: [] for word in WON.values()}
-    control = {word: [] for word in WON.values()}
-    for name in (*MATCHED, *ELSEWHERE):
-        for entry in kept[name]["settings"]:
-            ours[_won(_rule(entry["passes"]["rows"], *MODIFIED))].append(_named(entry))
-            control[_won(_rule(entry["passes"]["rows"], "target"))].append(_named(entry))
-    for who, won in (("modified", ours), ("target", control)):
-        total = sum(map(len, won.values()))
-        yield f"- `{who}` against `ordinary`, in {total} settings:"
-        yield from (
-            f"  - **{word}** in {len(names)}: {'; '.join(names) or 'none'}" for word, names in won.items()
-        )
+    """Where the modified rule wins, ties and loses, and where its control does."""
+    for who, rules in (("modified", MODIFIED), ("target", ("target",))):
+        found = won(kept, *rules)
+        yield f"- `{who}` against `ordinary`, in {sum(map(len, found.values()))} settings:"
+        for word, names in found.items():
+            yield f"  - **{word}** in {len(names)}{': ' * bool(names)}{'; '.join(names)}"
+
+
+def sentence(kept):
+    """The same in numbers."""
+    counts = {word: len(names) for word, names in won(kept, *MODIFIED).items()}
+    told = ", ".join(f"{word} in {count}" for word, count in counts.items())
+    yield f"In {sum(counts.values())} settings the modified rule {told}."
 
 
 def published(kept):
@@ -71,7 +79,7 @@ def scale(kept):
     yield "| network | protocol | equal rates | from | to | pairs | error | kept |"
     yield "|---|---|---|---|---|---|---|---|"
     for name in (*PUBLISHED, *MATCHED):
-        for entry in kept[name]["settings"]:
+        for entry in _settings(kept, (name,)):
             as_published = name in PUBLISHED
             for kind, found in entry["at_equal_rates"].items():
                 if found is None or (kind == "nominal" and not as_published):
@@ -188,15 +196,16 @@ BLOCKS = {
 
 def _settings(kept, names):
     for name in names:
-        yield from kept[name]["settings"]
+        several = len({entry["batch"] for entry in kept[name]["settings"]}) > 1
+        yield from (entry | {"several": several} for entry in kept[name]["settings"])
 
 
 def _named(entry):
-    """A setting in a few words: what is not as usual."""
+    """A setting in a few words: what is not as usual, or not the same in its study."""
     words = [entry["network"]]
     words += [entry["initialisation"]] * (entry["initialisation"] != "default")
     words += [entry["data"]] * (entry["data"] not in ("normal", "digits"))
-    words += [f"batch {entry['batch']}"] * (entry["batch"] not in (1000, 250, 128))
+    words += [f"batch {entry['batch']}"] * entry["several"]
     return ", ".join(words)
 
 
