@@ -43,6 +43,17 @@ def in_short(kept):
         yield f"- `{who}` against `ordinary`, in {sum(map(len, found.values()))} settings:"
         for word, names in found.items():
             yield f"  - **{word}** in {len(names)}{': ' * bool(names)}{'; '.join(names)}"
+    entries = [*_settings(kept, (*MATCHED, *ELSEWHERE))]
+    ends = [_rule(entry["passes"]["rows"], "target")["edge"] for entry in entries]
+    yield (
+        f"- The best rate of `target` is the least that was tried in {ends.count('least')} of them, where it "
+        f"hardly trains at all, and the greatest in {ends.count('greatest')}."
+    )
+    ours = [(entry, _won(_rule(entry["passes"]["rows"], *MODIFIED))) for entry in entries]
+    others = [(_named(entry), word, WON[entry["coarser"]["verdict"]]) for entry, word in ours]
+    changed = [f"{name} ({word}, then {other})" for name, word, other in others if word != other]
+    told = "; ".join(changed) or "none"
+    yield f"- Were no score to count as less than 10⁻⁶, `modified` would do otherwise in: {told}."
 
 
 def sentence(kept):
@@ -76,8 +87,8 @@ def improved(kept):
 
 def scale(kept):
     """Ratios at equal nominal and at equal effective rates."""
-    yield "| network | protocol | equal rates | from | to | pairs | error | kept |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| network | protocol | equal rates | from | to | pairs | error | kept | sound pairs | error |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
     for name in (*PUBLISHED, *MATCHED):
         for entry in _settings(kept, (name,)):
             as_published = name in PUBLISHED
@@ -85,9 +96,12 @@ def scale(kept):
                 if found is None or (kind == "nominal" and not as_published):
                     continue
                 rates = [_number(found[end]) for end in ("first", "last")]
-                ratios = [_interval(found[k]) for k in ("error", "kept")]
+                ratios = [_interval(found["ratios"][k]) for k in ("error", "kept")]
+                sound = [f"{found['sound']}/{found['of']}", _interval(found["ratios"]["sound"])]
                 protocol = "as published" if as_published else "half_sum"
-                yield _line(_named(entry), protocol, kind, *rates, f"{found['pairs']}/{found['of']}", *ratios)
+                yield _line(
+                    _named(entry), protocol, kind, *rates, f"{found['pairs']}/{found['of']}", *ratios, *sound
+                )
 
 
 def matched(kept):
@@ -112,9 +126,9 @@ def _fair(row, by_time):
     values = [_number(row[k]["mean"]) for k in ("score", "kept", "rank")]
     compared = [""] * 4
     if row["rule"] != "ordinary":
-        ratios = [_interval(row["ratios"][k]) for k in ("score", "kept")]
+        ratios = [_interval(row["ratios"][k], row["runs"]) for k in ("score", "kept")]
         compared = [*ratios, _won(row), _won(_rule(by_time["rows"], row["rule"]))]
-    return row["rule"], f"{row['rate']:.3g}{' (edge)' * row['edge']}", *counts, *values, *compared
+    return row["rule"], f"{row['rate']:.3g}{' (edge)' * bool(row['edge'])}", *counts, *values, *compared
 
 
 def sooner(kept):
@@ -125,7 +139,7 @@ def sooner(kept):
         found, reported = entry["sooner"], entry["passes"]["reported"]
         ours, theirs = next(found[name] for name in MODIFIED if name in found), found["ordinary"]
         cells = [(f"{one['reached']}/{reported}", _number(one["median"])) for one in (theirs, ours)]
-        yield _line(_named(entry), *cells[0], *cells[1], _interval(ours["ratio"]))
+        yield _line(_named(entry), *cells[0], *cells[1], _interval(ours["ratio"], reported))
 
 
 def elsewhere(kept):
@@ -148,9 +162,12 @@ def orders(kept):
     for entry in _settings(kept, ("small",)):
         for row in entry["orders"]["rows"]:
             counts = [f"{row[k]}/{row['runs']}" for k in ("diverged", "collapsed")]
-            compared = [*(_interval(row["ratios"][k]) for k in ("score", "kept")), _won(row)]
+            compared = [*(_interval(row["ratios"][k], row["runs"]) for k in ("score", "kept")), _won(row)]
             first = row["rule"] == MODIFIED[1]
-            name, rate = row["rule"].removeprefix("modified "), f"{row['rate']:.3g}{' (edge)' * row['edge']}"
+            name, rate = (
+                row["rule"].removeprefix("modified "),
+                f"{row['rate']:.3g}{' (edge)' * bool(row['edge'])}",
+            )
             yield _line(
                 entry["network"],
                 name,
@@ -226,12 +243,15 @@ def _line(*cells):
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def _interval(found):
+def _interval(found, of=0):
+    """A ratio, with its pairs where they are fewer than all."""
     if found["mean"] is None:
         return "—"
+    pairs = f"{found['count']} pairs"
     if found["low"] is None:
-        return f"{_number(found['mean'])} ({found['count']} pairs)"
-    return f"{_number(found['mean'])} ({_number(found['low'])}–{_number(found['high'])})"
+        return f"{_number(found['mean'])} ({pairs})"
+    few = f", {pairs}" * (found["count"] < of)
+    return f"{_number(found['mean'])} ({_number(found['low'])}–{_number(found['high'])}{few})"
 
 
 def _number(value):

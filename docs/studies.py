@@ -19,7 +19,7 @@ from analysis.plotting import save
 from training.statistics import bootstrap_ratio, verdict
 from training.sweeping.figures import figures_of
 from training.sweeping.plotting import spectrum
-from training.sweeping.protocols import at_equal, epochs_until, fair, published
+from training.sweeping.protocols import at_equal, epochs_until, fair, published, score
 from training.sweeping.spectra import trained
 from training.sweeping.store import DATA, Store, read_plan
 from training.sweeping.tables import costs, settings
@@ -57,6 +57,9 @@ FIRST = "modified order 1"
 
 REPORTED = 10
 """Runs to report, at least, of which none has a part in choosing the rate, where there are more."""
+
+COARSE = 1e-6
+"""A score that is small enough for any use."""
 
 NEAR = 0.1
 """The score at which a run counts as nearly idempotent."""
@@ -98,25 +101,30 @@ def summary(path):
         else:
             few = min(max(1, plan.runs // 3), max(1, plan.runs - REPORTED))
             table = fair(one.data, costs(one, plan), tuning=few)
-            entry["passes"], entry["sooner"] = as_fair(table), as_sooner(one.data, table)
-            entry["seconds"] = as_fair(fair(one.data, costs(one, plan, seconds), tuning=few))
+            by_time = fair(one.data, costs(one, plan, seconds), tuning=few)
+            entry["passes"], entry["seconds"] = as_fair(table, one.data), as_fair(by_time, one.data)
+            entry["sooner"] = as_sooner(one.data, table)
+            entry["coarser"] = coarser(one.data, table, costs(one, plan))
             if FIRST in data.rule:
-                orders = one.data.sel(
-                    rule=[rule for rule in data.rule.values if str(rule).startswith("modified")]
-                )
-                entry["orders"] = as_fair(fair(orders, costs(one, plan), tuning=few, reference=FIRST))
+                modified = [rule for rule in data.rule.values if str(rule).startswith("modified")]
+                orders = one.data.sel(rule=modified)
+                found_orders = fair(orders, costs(one, plan), tuning=few, reference=FIRST)
+                entry["orders"] = as_fair(found_orders, orders)
         found["settings"].append(entry)
     return found
 
 
-def as_fair(table):
+def as_fair(table, data):
     """A fair table as JSON."""
+    rates = data.learning_rate.values
+    ends = {float(rates.max()): "greatest", float(rates.min()): "least"}
     rows = [
         {
             **{
                 name: getattr(row, name)
-                for name in ("rule", "rate", "spent", "runs", "diverged", "collapsed", "edge")
+                for name in ("rule", "rate", "spent", "runs", "diverged", "collapsed")
             },
+            "edge": ends.get(row.rate),
             **{name: _estimate(found) for name, found in row.measures.items()},
             "ratios": {name: _ratio(found) for name, found in row.ratios.items()},
         }
@@ -164,9 +172,21 @@ def at_equal_rates(data):
         except ValueError:  # no two rates are equal
             found[kind] = None
             continue
-        found[kind] = {"pairs": same.pairs, "of": same.of, "first": same.rates[0], "last": same.rates[-1]}
-        found[kind] |= {name: _ratio(ratio) for name, ratio in same.ratios.items()}
+        found[kind] = {name: getattr(same, name) for name in ("pairs", "sound", "of")}
+        found[kind] |= {"first": same.rates[0], "last": same.rates[-1]}
+        found[kind]["ratios"] = {name: _ratio(ratio) for name, ratio in same.ratios.items()}
     return found
+
+
+def coarser(data, table, prices):
+    """The first corrector's ratio of scores where none counts as less than `COARSE`."""
+    scores = {}
+    for row in table.rows:
+        epoch = round(row.spent / prices[row.rule])
+        at = data.sel(rule=row.rule, learning_rate=row.rate, run=list(table.reported)).sel(epoch=epoch)
+        scores[row.rule] = score(at, COARSE).values
+    ours = FIRST if FIRST in scores else "modified"
+    return _ratio(bootstrap_ratio(scores[ours], scores["ordinary"]))
 
 
 def as_sooner(data, table):

@@ -192,16 +192,44 @@ def test_a_run_counts_once_however_many_of_its_rates_are_sound():
     )
     found = at_equal(data, "modified", "ordinary", rates="nominal")
     assert found.ratios["error"].mean == pytest.approx(100 ** (1 / 9))
+    assert found.ratios["sound"].mean == pytest.approx(100 ** (1 / 9))
 
 
 def test_epochs_until_a_score():
-    # Run 3 is there by epoch 1, collapses, and is back by 6; run 4 never is; the others in the end.
+    # Run 3 is there by epoch 1, collapses, and is back by 6; run 4 never is; the others in the end, but for
+    # run 5, which is there in between and leaves.
     def centred(run, epoch):
         found = np.where(epoch == 4, 0.1, 0.5)
-        return np.where(run == 3, np.where(epoch > 0, 0.01, 0.5), np.where(run == 4, 0.2, found))
+        found = np.where(run == 3, np.where(epoch > 0, 0.01, 0.5), np.where(run == 4, 0.2, found))
+        return np.where(run == 5, np.where(epoch == 2, 0.01, 0.3), found)
 
     data = sweep(centred=centred, collapsed=lambda run, epoch: (run == 3) & (epoch < 3))
     table = fair(data, {"modified": 1.0, "ordinary": 1.0})
     found = epochs_until(data, table)
-    np.testing.assert_array_equal(found["modified"], [6, np.inf, 10, 10, 10, 10])
-    np.testing.assert_array_equal(epochs_until(data, table, 0.2)["ordinary"], [6, 0, 10, 10, 10, 10])
+    np.testing.assert_array_equal(found["modified"], [6, np.inf, np.inf, 10, 10, 10])
+    np.testing.assert_array_equal(epochs_until(data, table, 0.2)["ordinary"], [6, 0, np.inf, 10, 10, 10])
+
+
+def test_what_vanishes_is_left_out_of_nothing():
+    # Outputs of the modified rule become exactly 0: no logarithm, but not nothing to tell.
+    data = sweep(
+        error=lambda rule: np.where(rule == 0, 0.0, 1e-4),
+        kept=lambda rule: np.where(rule == 0, 0.0, 1e-2),
+        collapsed=lambda rule: rule == 0,
+    )
+    row = rows(data)[1]["modified"]
+    assert (row.measures["kept"].count, row.ratios["kept"].count) == (6, 6)
+    assert row.ratios["kept"].mean == pytest.approx(1e-6 / 1e-2)
+    assert row.measures["error"].count == 0
+    found = at_equal(data, "modified", "ordinary", rates="nominal")
+    assert (found.pairs, found.sound, found.of) == (27, 0, 27)
+    assert found.ratios["kept"].mean == pytest.approx(1e-4)
+    assert found.ratios["error"].mean == pytest.approx(1e-12 / 1e-4)
+    assert (found.ratios["error"].count, found.ratios["sound"].count) == (RUNS, 0)
+
+
+def test_no_run_gains_by_rounding():
+    data = sweep(centred=lambda rule: np.where(rule == 0, 1e-16, 1e-13))
+    row = rows(data)[1]["modified"]
+    assert row.measures["score"].mean == pytest.approx(1e-12)
+    assert row.verdicts()["score"] == "no difference shown"

@@ -1,5 +1,7 @@
 """What is made of a sweep's data: tables by protocol, figures, ways through weight space."""
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import click.testing
@@ -258,6 +260,31 @@ def test_the_papers_protocol_has_the_papers_defaults(tmp_path):
 def test_mistakes_about_figures_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"plan\.json"):
         figures_of(tmp_path)
+
+
+def test_figures_are_of_whole_and_finished_sweeps(swept, tmp_path):
+    folder = shutil.copytree(swept[0], tmp_path / "copy")
+    store = Store(folder, read_plan(folder))
+    (folder / "pieces" / "000003.safetensors").unlink()
+    store.write_dataset()
+    with pytest.raises(
+        ValueError, match=r"expected a finished sweep .*; got one with runs to train: .* goes on"
+    ):
+        figures_of(folder)
+    (folder / "sweep.nc").write_bytes((swept[0] / "sweep.nc").read_bytes()[:5000])
+    with pytest.raises(ValueError, match=r"expected a whole data set in .*sweep\.nc; got: "):
+        figures_of(folder)
+    (folder / "sweep.nc").unlink()
+    with pytest.raises(FileNotFoundError, match=r"sweep\.nc"):
+        figures_of(folder)
+
+
+def test_two_processes_write_one_data_set(swept, tmp_path):
+    folder = shutil.copytree(swept[0], tmp_path / "copy")
+    stores = [Store(folder, read_plan(folder)) for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
+        written = [pool.submit(store.write_dataset) for store in stores * 5]
+    assert all(one.result().identical(swept[1]) for one in written)
 
 
 def test_ways_begin_together_on_a_plane_that_holds_them():

@@ -149,9 +149,10 @@ def sweep(context: click.Context, /, **options: Any) -> None:
     """
     if options["output"] is None:
         raise click.UsageError("expected --output, the sweep's folder; got none")
-    from .store import PLAN, Store
+    from .store import PLAN, Store, require_usable
 
     output, there = options["output"], (options["output"] / PLAN).is_file()
+    require_usable(output)
     if options["join"]:
         _join(options)
         return

@@ -6,11 +6,9 @@ from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
-import xarray as xr
-
 from . import plotting
 from .plan import AXES
-from .store import DATA, read_plan
+from .store import read_dataset, read_plan
 from .tables import chosen, costs, fair_tables, settings
 
 if TYPE_CHECKING:
@@ -31,11 +29,9 @@ def figures_of(folder: Path) -> dict[str, Callable[[], Figure]]:
 
     Raises:
         OSError: there is no sweep, or its data set was not yet written.
-        ValueError: the folder is damaged.
+        ValueError: the folder is damaged, or the sweep is not finished.
     """
-    plan = read_plan(folder)
-    with xr.open_dataset(folder / DATA, engine="h5netcdf") as stored:
-        found = stored.load()
+    plan, found = read_plan(folder), read_dataset(folder)
     drawn: dict[str, Callable[[], Figure]] = {}
     for values in product(*(found[name].values for name in _OTHERS)):
         at = dict(zip(_OTHERS, values, strict=True))

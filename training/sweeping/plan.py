@@ -254,7 +254,7 @@ class Plan:
             stored = json.loads(text)
             stored["correctors"] = tuple(Corrector(alphas) for alphas in stored["correctors"])
             return cls(**stored)
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"expected a plan as `sweep` writes it; got: {error}") from None
 
     def require_same(self, other: Plan, where: str) -> None:

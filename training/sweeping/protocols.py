@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
+from analysis.collapse import VARIANCE_FLOOR
 from training.statistics import Estimate, bootstrap_ratio, geometric, verdict
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
 MEASURES = ("score", "error", "centred", "kept", "rank")
 """What the fair table has of each rule; the score is `score`, the others are the data set's."""
-_LEAST = 1e-16
-"""Below, centred errors are rounding."""
+LEAST = 1e-12
+"""No error counts as less: it is rounding in single precision, where numbers have relative errors of 10⁻⁷."""
+LEAST_KEPT = VARIANCE_FLOOR**2
+"""Nor does what is kept, of which outputs that vanish have 0: geometric means would leave that out."""
 COMPARED = ("score", "error", "centred", "kept")
 """Of which it gives ratios to the reference."""
 
@@ -142,13 +145,14 @@ class Equal(NamedTuple):
 
     Attributes:
         rates: the nominal ones of the first rule.
-        pairs, of: runs in which neither diverged, and all.
-        ratios: of last errors and of the variance kept, the first rule's to the second's: geometric means
-            over all pairs, collapsed or not, with intervals over the runs.
+        pairs, sound, of: runs in which neither diverged, in which neither collapsed either, and all.
+        ratios: the first rule's to the second's, geometric means with intervals over the runs: of the last
+            `error` and the variance `kept` over all pairs, and of the error over the `sound` ones.
     """
 
     rates: tuple[float, ...]
     pairs: int
+    sound: int
     of: int
     ratios: Mapping[str, Estimate]
 
@@ -181,23 +185,30 @@ def at_equal(
         raise ValueError(f"expected {rates} rates that two rules share; got none")
     ours, theirs = (one.isel(learning_rate=list(i)) for one, i in zip(both, places.T, strict=True))
     alive = ~(_diverged(ours) | _diverged(theirs))
-    ratios = {name: _over_runs(ours[name].values, theirs[name].values, alive) for name in ("error", "kept")}
+    sound = ~(failed(ours).values | failed(theirs).values)
+    least = {"error": LEAST, "kept": LEAST_KEPT}
+    logs = {
+        name: np.log(np.maximum(ours[name].values, floor)) - np.log(np.maximum(theirs[name].values, floor))
+        for name, floor in least.items()
+    }
+    ratios = {name: _over_runs(np.where(alive, found, np.nan)) for name, found in logs.items()}
+    ratios["sound"] = _over_runs(np.where(sound, logs["error"], np.nan))
     at = tuple(float(rate) for rate in ours.learning_rate.values)
-    return Equal(at, int(alive.sum()), alive.size, ratios)
+    return Equal(at, int(alive.sum()), int(sound.sum()), alive.size, ratios)
 
 
-def _over_runs(ours: np.ndarray, theirs: np.ndarray, alive: np.ndarray) -> Estimate:
+def _over_runs(logs: np.ndarray) -> Estimate:
     """The ratio of each run, over its rates, and its mean over the runs."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.where(alive & (ours > 0) & (theirs > 0), np.log(ours) - np.log(theirs), np.nan)
     runs = logs[:, np.isfinite(logs).any(0)]
+    if not runs.size:
+        return geometric(runs)
     return bootstrap_ratio(np.exp(np.nanmean(runs, 0)), np.ones(runs.shape[1]))
 
 
 def epochs_until(data: xr.Dataset, table: Fair, near: float = 0.1) -> dict[str, Float[np.ndarray, " run"]]:
-    """Return the first measured epoch at which each reported run scores `near`, each rule at its fair rate.
+    """Return the measured epoch from which each reported run stays at a score of `near`, at its fair rate.
 
-    Infinite where a run never does.
+    Infinite where a run does not in the end.
 
     Args:
         data: of a sweep, as for `fair`.
@@ -207,8 +218,9 @@ def epochs_until(data: xr.Dataset, table: Fair, near: float = 0.1) -> dict[str, 
     data, found = _single(data), {}
     for row in table.rows:
         runs = data.sel(rule=row.rule, learning_rate=row.rate).sel(run=list(table.reported))
-        there = (score(runs) <= near).transpose("run", "epoch").values
-        found[row.rule] = np.where(there.any(1), data.epoch.values[there.argmax(1)], np.inf)
+        near_by = (score(runs) <= near).transpose("run", "epoch").values
+        stays = np.logical_and.accumulate(near_by[:, ::-1], 1)[:, ::-1]
+        found[row.rule] = np.where(stays.any(1), data.epoch.values[stays.argmax(1)], np.inf)
     return found
 
 
@@ -218,12 +230,12 @@ def failed(found: xr.Dataset) -> xr.DataArray:
     return bad
 
 
-def score(found: xr.Dataset) -> xr.DataArray:
-    """Return the centred error of every run, 1 where it collapsed or diverged, and never more.
+def score(found: xr.Dataset, least: float = LEAST) -> xr.DataArray:
+    """Return the centred error of every run, 1 where it collapsed or diverged, from `least` to 1.
 
     At 1 the outputs vary by nothing but their error.
     """
-    counted: xr.DataArray = found.centred.where(~failed(found), 1).clip(_LEAST, 1)
+    counted: xr.DataArray = found.centred.where(~failed(found), 1).clip(least, 1)
     return counted
 
 
@@ -257,9 +269,12 @@ def _row(rule: str, found: xr.Dataset, reference: xr.Dataset, cost: float, ends:
 def _counted(found: xr.Dataset) -> dict[str, np.ndarray]:
     """Every measure of every run, nan where it says nothing."""
     alive, there = ~_diverged(found), ~failed(found).values
-    counted = {"score": np.ones_like(there), "kept": alive}
-    values = {name: (score(found) if name == "score" else found[name]).values for name in MEASURES}
-    return {name: np.where(counted.get(name, there), v, np.nan) for name, v in values.items()}
+    return {
+        "score": score(found).values,
+        "kept": np.where(alive, np.maximum(found.kept.values, LEAST_KEPT), np.nan),
+        "rank": np.where(there, found["rank"].values, np.nan),
+        **{k: np.where(there, np.maximum(found[k].values, LEAST), np.nan) for k in ("error", "centred")},
+    }
 
 
 def _diverged(found: xr.Dataset) -> np.ndarray:

@@ -14,6 +14,7 @@ import os
 import struct
 from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str], plan: Plan) -> None:
         self.path, self.plan = Path(path), plan
-        if not self._usable():
-            raise FileExistsError(f"expected a new or empty folder, or one of a sweep; got {self.path}")
+        require_usable(self.path)
         if not (self.path / PLAN).is_file():
             plan.require_inputs()
         with self.whole():
@@ -74,11 +74,6 @@ class Store:
                 else:
                     with whole_file(self.path / PLAN) as draft:
                         draft.write_text(plan.to_json() + "\n", encoding="utf-8")
-
-    def _usable(self) -> bool:
-        if not self.path.exists() or (self.path / PLAN).is_file():
-            return True
-        return self.path.is_dir() and {entry.name for entry in self.path.iterdir()} <= {"locks", "pieces"}
 
     @contextmanager
     def whole(self) -> Iterator[None]:
@@ -231,10 +226,16 @@ class Store:
 
     def write_dataset(self) -> xr.Dataset:
         """Write the data set of what there is, and return it."""
-        found = self.dataset()
-        self._tidy(".", f".{Path(DATA).stem}-*")
-        # Made in memory: where the disk is full HDF5 leaves files open, and ends the process.
-        self._keep(self.path / DATA, found.to_netcdf(engine="h5netcdf"))
+        lock = FileLock(self.path / "locks" / DATA)  # of two processes each would tidy the other's draft away
+        with self.whole():
+            lock.acquire()
+        try:
+            found = self.dataset()
+            self._tidy(".", f".{Path(DATA).stem}-*")
+            # Made in memory: where the disk is full HDF5 leaves files open, and ends the process.
+            self._keep(self.path / DATA, found.to_netcdf(engine="h5netcdf"))
+        finally:
+            lock.release()
         return found
 
     def _keep(self, path: Path, content: bytes | memoryview) -> None:
@@ -253,14 +254,25 @@ class Store:
         return self.path / "pieces" / f"{piece.number:06}.safetensors"
 
     def _facts(self, piece: Piece) -> dict[str, str]:
-        with opened(self._file(piece)) as file:
-            facts: dict[str, str] = file.metadata() or {}
+        try:
+            with opened(self._file(piece)) as file:
+                facts: dict[str, str] = file.metadata() or {}
+        except ValueError as error:
+            raise ValueError(f"{error}: remove it, and that piece is trained again") from None
         if facts.get("piece") != _described(piece) or not facts.keys() >= _FACTS:
             raise ValueError(
                 f"expected {self._file(piece)} to hold {_described(piece)}; got {facts.get('piece')}: "
                 "remove it, and that piece is trained again"
             )
         return facts
+
+
+def require_usable(path: Path) -> None:
+    """Raise FileExistsError if the path holds anything but a sweep."""
+    if not path.exists() or (path / PLAN).is_file():
+        return
+    if not path.is_dir() or not {entry.name for entry in path.iterdir()} <= {"locks", "pieces"}:
+        raise FileExistsError(f"expected a new or empty folder, or one of a sweep; got {path}")
 
 
 def read_plan(path: str | os.PathLike[str]) -> Plan:
@@ -270,7 +282,35 @@ def read_plan(path: str | os.PathLike[str]) -> Plan:
         OSError: there is none.
         ValueError: it is damaged.
     """
-    return Plan.from_json((Path(path) / PLAN).read_text(encoding="utf-8"))
+    content = (Path(path) / PLAN).read_bytes()
+    try:
+        return Plan.from_json(content.decode())
+    except ValueError as error:
+        raise ValueError(f"{Path(path) / PLAN}: {error}") from None
+
+
+def read_dataset(path: str | os.PathLike[str]) -> xr.Dataset:
+    """Return the data set of a sweep's folder.
+
+    Raises:
+        OSError: there is none.
+        ValueError: it is damaged, or some of it is not yet trained.
+    """
+    path = Path(path)
+    content = (path / DATA).read_bytes()
+    again = f"corrector sweep --output {path}"
+    try:
+        with xr.open_dataset(BytesIO(content), engine="h5netcdf") as stored:
+            found: xr.Dataset = stored.load()
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"expected a whole data set in {path / DATA}; got: {error}: {again} writes it"
+        ) from None
+    taken = found.steps
+    missing = int((taken < taken.max(["rule", "learning_rate", "run"])).sum() + (taken.max() == 0))
+    if missing:
+        raise ValueError(f"expected a finished sweep in {path}; got one with runs to train: {again} goes on")
+    return found
 
 
 def _described(piece: Piece) -> str:

@@ -109,9 +109,13 @@ def show(
     if protocol == "fair" and plan.runs > 1:
         for name, table in fair_tables(found, plan, seconds).items():
             console.print(_fair(name, table, "passes" if seconds is None else "seconds"))
-    else:
-        for one in settings(found):
-            console.print(_published(one.name, one.data))
+        console.print(_FAIR_WORDS, soft_wrap=True, highlight=False)
+        return
+    if protocol == "fair":
+        console.print("The fair protocol needs two runs, one to choose the rate; of one, as published:\n")
+    for one in settings(found):
+        console.print(_published(one.name, one.data))
+    console.print(_PUBLISHED_WORDS, soft_wrap=True, highlight=False)
 
 
 def _fair(name: str, found: Fair, unit: Budget) -> Table:
@@ -127,17 +131,23 @@ def _fair(name: str, found: Fair, unit: Budget) -> Table:
         spent = (rate, *[f"{row.effective_rate:.3g}"] * nominal, _amount(row.spent, unit))
         counts = (f"{row.diverged}/{row.runs}", f"{row.collapsed}/{row.runs}")
         shown = [_mean(row.measures[measure]) for measure in MEASURES]
-        compared = [_compared(row.ratios[name]) * (row.rule != found.reference) for name in _RATIOS]
+        compared = [_compared(row.ratios[name], row.runs) * (row.rule != found.reference) for name in _RATIOS]
         table.add_row(row.rule, *spent, *counts, *shown, *compared)
     table.add_section()
     empty = [""] * (len(heads) - 1)
     table.add_row("identity", *empty, "0", "0", "0", "1", "all")
     table.add_row("constant map", *empty, "1", "0", "collapsed", "0", "1")
-    table.caption = (
-        "geometric means; score: the centred error of every run, 1 where it diverged or collapsed; "
-        "the others: of runs that did neither (kept: that did not diverge)"
-    )
     return table
+
+
+_FAIR_WORDS = """\
+Geometric means; in parentheses 95 % intervals over pairs of runs, ↑ or ↓ where 1 lies outside; (edge): the least or
+the greatest rate tried.  score: the centred error (over the variance of f(x)) of every run, 1 where it diverged or
+collapsed, and at most.  kept: the variance of f(x), over that of x, of runs that did not diverge; error, centred and
+effective rank: of those that did not collapse either.  at half_sum: the rate at which steps of SGD would be alike."""
+_PUBLISHED_WORDS = """\
+Means of the runs that improved, at the rate where their error is least; discarded: those that did not; collapsed: of
+those kept, whose outputs keep less than a thousandth of the variance; kept: the variance of f(x), over that of x."""
 
 
 def _published(name: str, part: xr.Dataset) -> Table:
@@ -180,11 +190,12 @@ def _mean(found: Estimate) -> str:
     return "—" if np.isnan(found.mean) else f"{found.mean:.3g}"
 
 
-def _compared(ratio: Estimate) -> str:
+def _compared(ratio: Estimate, runs: int) -> str:
     word = {"lower": " ↓", "higher": " ↑"}.get(verdict(ratio), "")
     if np.isnan(ratio.low):
-        return f"{_mean(ratio)} ({ratio.count} pairs)"
-    return f"{ratio.mean:.2g} ({ratio.low:.2g}–{ratio.high:.2g}){word}"
+        return f"{_mean(ratio)} (no interval: {ratio.count} of {runs} pairs)"
+    pairs = f", {ratio.count} pairs" * (ratio.count < runs)
+    return f"{ratio.mean:.2g} ({ratio.low:.2g}–{ratio.high:.2g}{pairs}){word}"
 
 
 def chosen(tables: Mapping[str, Fair]) -> dict[tuple[str, str], float]:
