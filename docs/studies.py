@@ -240,6 +240,12 @@ def _plain(value):
     return float(f"{value:.5g}") if np.isfinite(value) else None
 
 
+def keep(kept):
+    """Write what the page says, a line a study."""
+    lines = (f"{json.dumps(name)}: {json.dumps(found, ensure_ascii=False)}" for name, found in kept.items())
+    KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
 def main(folder, names):
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
     for name in names or STUDIES:
@@ -247,10 +253,10 @@ def main(folder, names):
         kept[name] = summary(folder / name) | {"command": f"corrector sweep {STUDIES[name]}"}
         for kind in DRAWN.get(name, ()):
             save(figures_of(folder / name)[kind](), HERE / "pictures" / f"findings-{name}-{kind}.png")
-        KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        keep(kept)
     if not names:
         kept["spectra"] = spectra()
-        KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        keep(kept)
 
 
 if __name__ == "__main__":
