@@ -141,14 +141,14 @@ def _fair(name: str, found: Fair, unit: Budget) -> Table:
 
 
 _FAIR_WORDS = """\
-Geometric means; in parentheses 95 % intervals over pairs of runs, ↑ or ↓ where 1 lies outside; (edge): the
-least or the greatest rate tried.  score: the centred error (over the variance of f(x)) of every run, 1 where it
-diverged or collapsed, and at most.  kept: the variance of f(x), over that of x, of runs that did not diverge;
-error, centred and effective rank: of those that did not collapse either."""
+Geometric means; in parentheses 95 % intervals over pairs of runs, ↑ or ↓ where 1 lies outside; (edge):
+the least or the greatest rate tried.  score: the centred error (over the variance of f(x)) of every run, 1
+where it diverged or collapsed, and at most.  kept: the variance of f(x), over that of x, of runs that did not
+diverge; error, centred and effective rank: of those that did not collapse either."""
 _PUBLISHED_WORDS = """\
 Means of the runs that improved, at the rate where their error is least; discarded: those that did not;
-collapsed: of those kept, whose outputs keep less than a thousandth of the variance; kept: the variance of f(x),
-over that of x."""
+collapsed: of those kept, whose outputs keep less than a thousandth of the variance; kept: the variance of
+f(x), over that of x."""
 
 
 def _published(name: str, part: xr.Dataset) -> Table:
