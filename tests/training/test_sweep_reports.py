@@ -1,6 +1,8 @@
 """What is made of a sweep's data: tables by protocol, figures, ways through weight space."""
 
+import os
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
@@ -22,7 +24,7 @@ from training.sweeping.plan import Plan
 from training.sweeping.plotting import costs as draw_costs
 from training.sweeping.plotting import epochs, pareto, planes, rates
 from training.sweeping.protocols import failed
-from training.sweeping.store import Store, read_plan
+from training.sweeping.store import Store, read_dataset, read_plan
 from training.sweeping.tables import costs, fair_tables, settings, show
 from training.sweeping.trajectories import _measured, trajectories
 
@@ -279,12 +281,18 @@ def test_figures_are_of_whole_and_finished_sweeps(swept, tmp_path):
         figures_of(folder)
 
 
-def test_two_processes_write_one_data_set(swept, tmp_path):
+def test_two_processes_write_one_data_set(swept, tmp_path, monkeypatch):
+    # Each tidies drafts away that a killed one may have left, but not those that another is writing.
     folder = shutil.copytree(swept[0], tmp_path / "copy")
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (time.sleep(0.05), sync(file))[1])
     stores = [Store(folder, read_plan(folder)) for _ in range(2)]
-    with ThreadPoolExecutor() as pool:
+    for store in stores:
+        monkeypatch.setattr(store, "dataset", lambda: swept[1])
+    with ThreadPoolExecutor(2) as pool:
         written = [pool.submit(store.write_dataset) for store in stores * 5]
-    assert all(one.result().identical(swept[1]) for one in written)
+    assert all(one.result() is swept[1] for one in written)
+    assert read_dataset(folder).identical(swept[1])
 
 
 def test_ways_begin_together_on_a_plane_that_holds_them():
