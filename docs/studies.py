@@ -49,7 +49,7 @@ STUDIES = {
 }
 """Each by the options of `corrector sweep`."""
 
-DRAWN = {"published": ("rates",), "small": ("rates", "pareto"), "N4": ("epochs",), "B2-kaiming": ("epochs",)}
+DRAWN = {"published": ("rates",), "small": ("pareto",), "B2-kaiming": ("epochs",)}
 """Which figures of a study the page shows."""
 
 FIRST = "modified order 1"

@@ -145,7 +145,19 @@ def network(name: str) -> nn.Module:
     >>> sum(p.numel() for p in network("B2").parameters())
     238600
     """
-    build = {known.lower(): build for known, build in _NETWORKS.items()}.get(name.lower())
-    if build is None:
+    return _NETWORKS[known_name(name)]()
+
+
+def known_name(name: str) -> str:
+    """Return the name as the table of `network` spells it.
+
+    Raises:
+        ValueError: the name is unknown.
+
+    >>> known_name("b2")
+    'B2'
+    """
+    found = {known.lower(): known for known in _NETWORKS}.get(name.lower())
+    if found is None:
         raise ValueError(f"`name` must be one of {', '.join(_NETWORKS)}; got {name!r}")
-    return build()
+    return found

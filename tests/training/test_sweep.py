@@ -396,6 +396,19 @@ def test_plans_are_json():
             Plan.from_json(text)
 
 
+def test_networks_are_the_same_however_they_are_spelt():
+    assert Plan(**SMALL | {"networks": ["n3", "b1"]}) == Plan(**SMALL)
+
+
+def test_a_plan_that_is_no_plan_is_named(folder):
+    store = Store(folder / "a", Plan(**SMALL))
+    text = (store.path / "plan.json").read_text()
+    for content in (text.replace('"cpu"', "3"), text[:40], "[]"):
+        (store.path / "plan.json").write_text(content)
+        with pytest.raises(ValueError, match=r"a/plan\.json: expected a plan as `sweep` writes it; got: "):
+            read_plan(store.path)
+
+
 @pytest.mark.parametrize("spacing", ["log", "linear"])
 def test_the_beginning_and_the_end_are_measured(spacing):
     for epochs, points in product((1, 2, 7, 2500), (2, 20)):
@@ -412,6 +425,8 @@ def test_the_beginning_and_the_end_are_measured(spacing):
         ({"networks": "N1"}, TypeError, "must be a sequence; got 'N1'"),
         ({"networks": []}, ValueError, "at least one entry; got none"),
         ({"networks": ["N9"]}, ValueError, "must be one of N1"),
+        ({"networks": [3]}, TypeError, "`networks` must be names or import paths; got 3"),
+        ({"networks": ["N1", "n1"]}, ValueError, "each entry once; got N1 twice"),
         ({"networks": [nn.Linear(4, 4)]}, TypeError, "import paths as in package.module:Net"),
         ({"networks": ["u-dcgan-mnist"]}, ValueError, "without buffers.*batch normalisation"),
         ({"networks": ["own:Dropping"]}, ValueError, "without chance"),

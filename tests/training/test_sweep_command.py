@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 from click.testing import CliRunner
 
+from corrector.cli import door
 from training import sweep as of_python
 from training.sweeping import cli
 from training.sweeping.cli import learning_rates, sweep
@@ -99,6 +100,7 @@ def test_the_impossible_is_refused_unless_one_insists(folder, monkeypatch, secon
         ((*QUICK, "--output", "out", "--learning-rates", "1:0:0.1"), "expected first:last:step"),
         ((*QUICK, "--output", "out", "--learning-rates", "log:0:1:3"), "expected first:last:step"),
         ((*QUICK, "--output", "out", "--learning-rates", "0:1:1e-9"), "at most 10000 rates"),
+        ((*QUICK, "--output", "out", "--rules", "ordinary,,target"), "something between commas"),
         ((*QUICK, "--output", "out", "--batch-sizes", "1.5"), "expected a whole number"),
         ((*QUICK, "--output", "out", "--device", "cuda:77"), "expected a device that torch can use"),
     ],
@@ -108,6 +110,15 @@ def test_mistakes_are_named(folder, arguments, words):
     assert done.exit_code == 2
     assert words in done.output
     assert not (folder / "out").exists()
+
+
+def test_a_folder_of_something_else_is_refused_before_anything_is_tried(folder, monkeypatch):
+    (folder / "out").mkdir()
+    (folder / "out" / "thesis.tex").touch()
+    monkeypatch.setattr("training.sweeping.estimate.estimated", lambda *_: pytest.fail("it was tried"))
+    done = CliRunner().invoke(door, ["sweep", *QUICK, "--output", "out"])
+    assert done.exit_code != 0
+    assert "expected a new or empty folder" in str(done.output) + str(done.exception)
 
 
 def test_what_is_given_without_a_network_is_not_passed_over():

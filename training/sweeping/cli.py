@@ -300,7 +300,10 @@ def learning_rates(text: str) -> tuple[float, ...]:
 
 
 def _listed(text: str) -> list[str]:
-    return [entry.strip() for entry in str(text).split(",") if entry.strip()]
+    entries = [entry.strip() for entry in str(text).split(",")] if str(text).strip() else []
+    if "" in entries:
+        raise click.UsageError(f"expected something between commas; got {text}")
+    return entries
 
 
 def _whole(option: str, text: str) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 
 from analysis.arguments import whole_number
 from corrector import MCWEENY, Corrector, smoothstep
+from training.networks import known_name
 from training.optimizers import OPTIMIZERS
 from training.rules.cost import passes
 from training.rules.loss import Reduction, Rule, gradient_scale
@@ -290,12 +291,21 @@ def _axis(name: str, value: Any) -> tuple[Any, ...]:
                 f"`{name}` must be names, or import paths as in package.module:Net, for a sweep is "
                 f"stored; got {entry!r}"
             )
+    if name == "networks":
+        found = tuple(_network(entry) for entry in found)
     if not found:
         raise ValueError(f"`{name}` must have at least one entry; got none")
     twice = [entry for i, entry in enumerate(found) if entry in found[:i]]
     if twice:
         raise ValueError(f"`{name}` must have each entry once; got {twice[0]} twice")
     return found
+
+
+def _network(name: Any) -> str:
+    """The name, always spelt alike."""
+    if not isinstance(name, str):
+        raise TypeError(f"`networks` must be names or import paths; got {name!r}")
+    return name if ":" in name else known_name(name)
 
 
 def _rate(rate: Any) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from analysis.collapse import VARIANCE_FLOOR
 from analysis.plotting import PALETTE, new_figure, styled
@@ -89,6 +90,7 @@ def rates(data: xr.Dataset) -> Figure:
             column[0].set(title=name, yscale="log")
             _guarded(column[1])
             column[2].set(ylim=(-0.05, 1.05), xlabel=scale, xscale=_scale(data.learning_rate.values))
+            _ticked(column[2])
         _named(rows, ("idempotent error", "variance kept", "collapsed or\ndiverged"))
         _legend(figure, rows[0, 0])
         _told(
@@ -447,6 +449,15 @@ def _legend_below(column: Sequence[Axes]) -> None:
 def _told(figure: Figure, words: str) -> None:
     """A caption."""
     figure.supxlabel(textwrap.fill(words, int(_LETTERS * figure.get_figwidth())), fontsize=8)
+
+
+def _ticked(ax: Axes) -> None:
+    """Label a logarithmic axis of learning rates where there is room."""
+    if ax.get_xscale() == "log":
+        low, high = ax.get_xlim()
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _scale(values: np.ndarray) -> str:
