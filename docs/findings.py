@@ -65,14 +65,24 @@ def sentence(kept):
 
 def published(kept):
     """Best mean errors as the sources average them, and what stands behind them."""
-    heads = ("network", "kept at first", "rule", "rate", "error", "kept", "discarded", "collapsed")
+    heads = (
+        "network",
+        "kept at first",
+        "rule",
+        "rate",
+        "effective",
+        "error",
+        "kept",
+        "discarded",
+        "collapsed",
+    )
     yield _line(*heads, "discarded, all rates", "collapsed")
-    yield "|---|---|---|---|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for entry in _settings(kept, PUBLISHED):
         for row in entry["published"]:
             counts = [f"{row[k]}/{row['runs']}" for k in ("discarded", "collapsed")]
-            counts += [f"{row[k]}/{row['all']}" for k in ("all_discarded", "all_collapsed")]
-            values = [f"{row['rate']:g}", *(_number(row[k]) for k in ("error", "kept"))]
+            counts += [f"{row[k]}/{row['all_runs']}" for k in ("all_discarded", "all_collapsed")]
+            values = [f"{row['rate']:g}", *(_number(row[k]) for k in ("effective_rate", "error", "kept"))]
             yield _line(entry["network"], _number(entry["kept_at_first"]), row["rule"], *values, *counts)
 
 

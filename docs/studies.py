@@ -12,16 +12,22 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 from scipy import stats
 
 from analysis.plotting import save
 from training.statistics import bootstrap_ratio, verdict
 from training.sweeping.figures import figures_of
 from training.sweeping.plotting import spectrum
-from training.sweeping.protocols import at_equal, epochs_until, fair, published, score
-from training.sweeping.spectra import trained
-from training.sweeping.store import DATA, Store, read_plan
+from training.sweeping.protocols import (
+    at_equal,
+    best_published,
+    epochs_until,
+    fair,
+    published,
+    score,
+)
+from training.sweeping.spectra import RATES, trained
+from training.sweeping.store import Store, read_dataset, read_plan
 from training.sweeping.tables import costs, settings
 
 HERE = Path(__file__).parent
@@ -64,9 +70,6 @@ COARSE = 1e-6
 NEAR = 0.1
 """The score at which a run counts as nearly idempotent."""
 
-SPECTRA = {0.02: 1500, 0.05: 600, 0.1: 300}
-"""Learning rates of N1 with the steps taken at each, so that both together are alike."""
-
 
 def train(name, folder):
     """Carry out a study, or go on with it."""
@@ -76,55 +79,38 @@ def train(name, folder):
 
 def summary(path):
     """What the page says of a study."""
-    plan = read_plan(path)
+    plan, data = read_plan(path), read_dataset(path)
     seconds = Store(path, plan).seconds()
-    with xr.open_dataset(path / DATA, engine="h5netcdf") as stored:
-        data = stored.load()
     found = {"runs": int(data.diverged.size), "epochs": plan.epochs, "settings": []}
     for one in settings(data):
         first = one.data.isel(epoch=0, rule=0, learning_rate=0)
-        entry = {
-            **dict(
-                zip(
-                    ("network", "initialisation", "data", "batch", "reduction"),
-                    map(_plain, one.at),
-                    strict=True,
-                )
-            ),
-            "kept_at_first": float(first.kept.median()),
-            "collapsed_at_first": int(first.collapsed.sum()),
-            "begun": int(first.run.size),
-            "at_equal_rates": at_equal_rates(one.data),
-        }
+        entry = dict(zip(("network", "initialisation", "data", "batch"), map(_plain, one.at), strict=False))
+        entry["kept_at_first"] = _plain(float(first.kept.median()))
+        entry["at_equal_rates"] = at_equal_rates(one.data)
         if plan.reductions == ("seed",):
             entry["published"] = as_published(one.data)
         else:
             few = min(max(1, plan.runs // 3), max(1, plan.runs - REPORTED))
             table = fair(one.data, costs(one, plan), tuning=few)
             by_time = fair(one.data, costs(one, plan, seconds), tuning=few)
-            entry["passes"], entry["seconds"] = as_fair(table, one.data), as_fair(by_time, one.data)
+            entry["passes"], entry["seconds"] = as_fair(table), as_fair(by_time)
             entry["sooner"] = as_sooner(one.data, table)
             entry["coarser"] = coarser(one.data, table, costs(one, plan))
             if FIRST in data.rule:
                 modified = [rule for rule in data.rule.values if str(rule).startswith("modified")]
                 orders = one.data.sel(rule=modified)
                 found_orders = fair(orders, costs(one, plan), tuning=few, reference=FIRST)
-                entry["orders"] = as_fair(found_orders, orders)
+                entry["orders"] = as_fair(found_orders)
         found["settings"].append(entry)
     return found
 
 
-def as_fair(table, data):
+def as_fair(table):
     """A fair table as JSON."""
-    rates = data.learning_rate.values
-    ends = {float(rates.max()): "greatest", float(rates.min()): "least"}
+    plain = ("rule", "rate", "spent", "runs", "diverged", "collapsed", "edge")
     rows = [
         {
-            **{
-                name: getattr(row, name)
-                for name in ("rule", "rate", "spent", "runs", "diverged", "collapsed")
-            },
-            "edge": ends.get(row.rate),
+            **{name: _plain(getattr(row, name)) for name in plain},
             **{name: _estimate(found) for name, found in row.measures.items()},
             "ratios": {name: _ratio(found) for name, found in row.ratios.items()},
         }
@@ -135,30 +121,14 @@ def as_fair(table, data):
 
 def as_published(data):
     """Each rule at its best rate as the sources average, and how many runs improved at every rate."""
-    means, rows = published(data), []
-    for rule in map(str, data.rule.values):
-        one = means.sel(rule=rule)
-        best = int(np.where(np.isfinite(one.error), one.error, np.inf).argmin())
-        at = one.isel(learning_rate=best)
-        rows.append(
-            {
-                "rule": rule,
-                "rate": float(at.learning_rate),
-                "effective_rate": float(data.effective_rate.sel(rule=rule).isel(learning_rate=best).mean()),
-                **{name: float(at[name]) for name in ("error", "centred", "kept")},
-                "runs": data.sizes["run"],
-                "discarded": int(at.discarded),
-                "collapsed": int(at.collapsed),
-                "all": int(data.sel(rule=rule).diverged.size),
-                "all_discarded": int(one.discarded.sum()),
-                "all_collapsed": int(one.collapsed.sum()),
-                "improved": {
-                    f"{float(rate):g}": data.sizes["run"] - int(one.discarded.sel(learning_rate=rate))
-                    for rate in one.learning_rate
-                },
-            }
-        )
-    return rows
+    improved = data.sizes["run"] - published(data).discarded
+    return [
+        {
+            **{name: _plain(value) for name, value in row._asdict().items()},
+            "improved": {f"{float(one.learning_rate):g}": int(one) for one in improved.sel(rule=row.rule)},
+        }
+        for row in best_published(data)
+    ]
 
 
 def at_equal_rates(data):
@@ -206,7 +176,7 @@ def as_sooner(data, table):
 def spectra(seeds=10_000):
     """How often the final rank of N1 is the number of first eigenvalues with real part above ½."""
     rows = []
-    for rate, steps in SPECTRA.items():
+    for rate, steps in RATES.items():
         found = trained(range(seeds), rate=rate, steps=steps)
         right = int(((found.reached == found.predicted) & found.arrived).sum())
         interval = stats.binomtest(right, seeds).proportion_ci(method="wilson")
@@ -220,7 +190,7 @@ def spectra(seeds=10_000):
                 "high": float(interval.high),
             }
         )
-        if rate == min(SPECTRA):
+        if rate == min(RATES):
             save(spectrum(found), HERE / "pictures" / "findings-spectrum.png")
     return rows
 

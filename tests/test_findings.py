@@ -28,6 +28,30 @@ def test_the_tables_are_what_is_stored():
     assert findings.page(README, KEPT, {"sweeps": findings.sentence}) == README
 
 
+def test_the_words_beside_the_tables_are_true():
+    findings = script("findings")
+    assert not findings.won(KEPT, *findings.MODIFIED)["wins"]
+    published = {entry["network"]: entry for name in findings.PUBLISHED for entry in KEPT[name]["settings"]}
+    for name in ("B2", "B4"):  # what they keep falls as their errors do
+        ratios = published[name]["at_equal_rates"]["nominal"]["ratios"]
+        assert 0.8 < ratios["error"]["mean"] / ratios["kept"]["mean"] < 1.25
+        assert 5 < 1 / ratios["error"]["mean"] < 10
+    for name, highest in (("B3", 0.22), ("B4", 0.52)):
+        ordinary, modified = published[name]["published"]
+        assert all(ordinary["improved"].values())
+        assert not any(count for rate, count in modified["improved"].items() if float(rate) > highest)
+    discarded = {
+        name: [row["all_discarded"] for row in entry["published"]] for name, entry in published.items()
+    }
+    assert all(discarded[name][0] == 0 < discarded[name][1] for name in ("N1", "N2", "B1"))
+    assert published["B2"]["kept_at_first"] < 1e-3
+    (kaiming,) = KEPT["B2-kaiming"]["settings"]
+    ratios = findings._rule(kaiming["passes"]["rows"], "modified")["ratios"]
+    assert ratios["score"]["verdict"] == ratios["kept"]["verdict"] == "higher"
+    for entry in KEPT["small"]["settings"]:
+        assert entry["sooner"]["ordinary"]["reached"] > entry["sooner"]["modified order 1"]["reached"]
+
+
 def test_every_study_is_stored_as_it_is_trained():
     studies = script("studies")
     assert set(KEPT) == {*studies.STUDIES, "spectra"}

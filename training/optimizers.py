@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import torch
 from torch.optim.adam import adam
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from jaxtyping import Float
     from torch import Tensor
@@ -16,38 +17,32 @@ if TYPE_CHECKING:
     Weights = Mapping[str, Float[Tensor, "member ..."]]
 
 
-class Optimizer(Protocol):
+class Optimizer(ABC):
     """What moves the weights in place.
-
-    Attributes:
-        memory: its state, empty before the first step.
-    """
-
-    memory: dict[str, Tensor]
-
-    def step(self, weights: Weights, gradients: Weights) -> None:
-        """Move the weights."""
-        ...
-
-
-class SGD:
-    """p ← p − rate · gradient, as `torch.optim.SGD` without momentum.
 
     Args:
         rates: one learning rate a member.
-        memory: of an optimiser that was interrupted.
+        memory: of an optimiser that was interrupted; empty before the first step.
     """
 
     def __init__(self, rates: Float[Tensor, " member"], memory: Mapping[str, Tensor] | None = None) -> None:
         self.rates, self.memory = rates, dict(memory or {})
 
-    @torch.no_grad()
+    @abstractmethod
     def step(self, weights: Weights, gradients: Weights) -> None:
         """Move the weights.
 
         Raises:
             ValueError: there are not as many rates as members.
         """
+
+
+class SGD(Optimizer):
+    """p ← p − rate · gradient, as `torch.optim.SGD` without momentum."""
+
+    @torch.no_grad()
+    def step(self, weights: Weights, gradients: Weights) -> None:
+        """Move the weights."""
         for name, p in weights.items():
             p.addcmul_(gradients[name], _beside(self.rates, p), value=-1)
 
@@ -56,29 +51,18 @@ _STATE = ("step", "exp_avg", "exp_avg_sq")
 """What torch's Adam keeps of each parameter."""
 
 
-class Adam:
+class Adam(Optimizer):
     """p ← p − rate · Adam's step, each member as by `torch.optim.Adam` with its own rate.
 
     The step is proportional to the learning rate, so torch takes it at rate 1, and each member goes its
-    rate's share of that way.
-
-    Args:
-        rates: one learning rate a member.
-        memory: of an optimiser that was interrupted: torch's state of each parameter.
+    rate's share of that way.  Its memory is torch's state of each parameter.
 
     References: Kingma and Ba, Adam: a method for stochastic optimization (ICLR 2015), algorithm 1.
     """
 
-    def __init__(self, rates: Float[Tensor, " member"], memory: Mapping[str, Tensor] | None = None) -> None:
-        self.rates, self.memory = rates, dict(memory or {})
-
     @torch.no_grad()
     def step(self, weights: Weights, gradients: Weights) -> None:
-        """Move the weights.
-
-        Raises:
-            ValueError: there are not as many rates as members.
-        """
+        """Move the weights."""
         shares = [_beside(self.rates, p) for p in weights.values()]
         if not self.memory:
             for name, p in weights.items():
@@ -105,7 +89,7 @@ class Adam:
             p.lerp_(end, share)
 
 
-OPTIMIZERS: dict[str, Callable[[Tensor, Mapping[str, Tensor]], Optimizer]] = {"sgd": SGD, "adam": Adam}
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
 
 
 def _beside(rates: Float[Tensor, " member"], p: Float[Tensor, "member ..."]) -> Tensor:

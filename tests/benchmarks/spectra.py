@@ -14,10 +14,7 @@ from rich.table import Table
 
 from analysis.plotting import save
 from training.sweeping.plotting import spectrum
-from training.sweeping.spectra import trained
-
-_RATES = {0.02: 1500, 0.05: 600, 0.1: 300}
-"""Steps at each rate, so that ηt is alike."""
+from training.sweeping.spectra import RATES, trained
 
 
 @click.command()
@@ -28,11 +25,11 @@ def main(*, seeds: int, figure: Path | None) -> None:
     table = Table(title=f"{seeds} seeds of N1, batch 1000, modified rule, reduction half_sum")
     for column in ("learning rate", "idempotent in the end", "of these, rank as predicted", "of all"):
         table.add_column(column, justify="right")
-    for rate, steps in track(_RATES.items(), "Training", console=Console(stderr=True)):
+    for rate, steps in track(RATES.items(), "Training", console=Console(stderr=True)):
         found = trained(range(seeds), rate=rate, steps=steps)
         right = (found.reached == found.predicted)[found.arrived].mean()
         table.add_row(f"{rate:g}", f"{found.arrived.mean():.2%}", f"{right:.2%}", f"{found.share:.2%}")
-        if figure is not None and rate == min(_RATES):
+        if figure is not None and rate == min(RATES):
             save(spectrum(found), figure)
     Console().print(table)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from training.sweeping.protocols import at_equal, epochs_until, fair, published
+from training.sweeping.protocols import at_equal, best_published, epochs_until, fair, published
 
 RULES, RATES, RUNS, EPOCHS = ["modified", "ordinary"], [0.1, 0.2, 0.4], 9, [0, 1, 5, 6, 10]
 COSTS = {"modified": 5.0, "ordinary": 6.0}
@@ -43,6 +43,22 @@ def test_published_averages_the_runs_that_improved():
     np.testing.assert_allclose(found.error, np.mean([0.1 * (run + 1) for run in range(2, RUNS)]))
 
 
+def test_the_best_published_rate_is_that_of_the_runs_that_improved():
+    # At rate 0.4 the modified rule's one improved run is best; the ordinary rule never improves.
+    def error(rule, rate, run, epoch):
+        last = np.where(rule == 1, 2.0, np.where(rate == 2, np.where(run == 0, 1e-3, 3.0), 0.1))
+        return np.where(epoch == len(EPOCHS) - 1, last, 1.0)
+
+    data = sweep(error=error, collapsed=lambda run: run == 0)
+    modified, ordinary = best_published(data)
+    assert (modified.rule, modified.rate, modified.effective_rate) == ("modified", 0.4, 0.8)
+    assert modified.error == pytest.approx(1e-3)
+    assert (modified.runs, modified.discarded, modified.collapsed) == (RUNS, RUNS - 1, 1)
+    assert (modified.all_runs, modified.all_discarded, modified.all_collapsed) == (3 * RUNS, RUNS - 1, 3)
+    assert np.isnan(ordinary.error)
+    assert ordinary.all_discarded == 3 * RUNS
+
+
 def rows(data, **options):
     found = fair(data, COSTS, **options)
     return found, {row.rule: row for row in found.rows}
@@ -56,10 +72,10 @@ def test_fair_chooses_by_some_runs_and_reports_on_others():
     found, by_rule = rows(sweep(centred=centred))
     assert (found.tuning, found.reported) == ((0, 1, 2), (3, 4, 5, 6, 7, 8))
     row = by_rule["modified"]
-    assert (row.rate, row.edge) == (0.2, False)
+    assert (row.rate, row.edge) == (0.2, "")
     assert row.effective_rate == pytest.approx(0.4)
     assert row.measures["centred"].mean == pytest.approx(0.04)
-    assert rows(sweep(centred=centred), tuning=8)[1]["modified"].edge
+    assert rows(sweep(centred=centred), tuning=8)[1]["modified"].edge == "greatest"
 
 
 def test_what_collapsed_or_diverged_is_no_best_rate_and_is_counted():
@@ -69,7 +85,7 @@ def test_what_collapsed_or_diverged_is_no_best_rate_and_is_counted():
         diverged=lambda rate, run: np.where((rate == 2) | ((rate == 0) & (run == 5)), 7, -1),
     )
     row = rows(data)[1]["modified"]
-    assert (row.rate, row.diverged, row.collapsed, row.runs, row.edge) == (0.1, 1, 0, 6, True)
+    assert (row.rate, row.diverged, row.collapsed, row.runs, row.edge) == (0.1, 1, 0, 6, "least")
     assert row.measures["centred"].count == 5
 
 

@@ -3,7 +3,8 @@
 Both take the data set of `sweep`.  *Published*: the runs of a rate that did not end with less error than
 they began with are discarded, the others averaged, the rates are nominal.  *Fair*: nothing is discarded; each
 rule stands at the rate that serves it best on some runs, is reported on others, and may spend as many network
-passes as every other; what collapsed or diverged is counted, and no error stands without its guard.
+passes, or as much time, as every other; what collapsed or diverged is counted, and no error stands without
+its guard.
 """
 
 from __future__ import annotations
@@ -51,6 +52,61 @@ def published(data: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(found | counts)
 
 
+class Best(NamedTuple):
+    """One rule as published, at the rate with the least mean error of the runs that improved.
+
+    Attributes:
+        rule: its name in the data set.
+        rate, effective_rate: that rate, and the one at which "half_sum" would take the same steps of SGD.
+        error, centred, kept: means of the runs that improved; nan if none did at any rate.
+        runs, discarded, collapsed: how many there are, did not improve, or did and are one point.
+        all_runs, all_discarded, all_collapsed: the same of all rates together.
+    """
+
+    rule: str
+    rate: float
+    effective_rate: float
+    error: float
+    centred: float
+    kept: float
+    runs: int
+    discarded: int
+    collapsed: int
+    all_runs: int
+    all_discarded: int
+    all_collapsed: int
+
+
+def best_published(data: xr.Dataset) -> tuple[Best, ...]:
+    """Return every rule at its best rate by the published averages, with what they leave out.
+
+    Args:
+        data: of a sweep, as for `fair`.
+    """
+    data = _single(data)
+    means, found, runs = published(data), [], data.sizes["run"]
+    for rule in data.rule.values:
+        one = means.sel(rule=rule)
+        at = one.isel(learning_rate=int(one.error.fillna(np.inf).argmin("learning_rate")))
+        rate = float(at.learning_rate)
+        best = Best(
+            rule=str(rule),
+            rate=rate,
+            effective_rate=float(data.effective_rate.sel(rule=rule, learning_rate=rate).mean()),
+            error=float(at.error),
+            centred=float(at.centred),
+            kept=float(at.kept),
+            runs=runs,
+            discarded=int(at.discarded),
+            collapsed=int(at.collapsed),
+            all_runs=runs * one.learning_rate.size,
+            all_discarded=int(one.discarded.sum()),
+            all_collapsed=int(one.collapsed.sum()),
+        )
+        found.append(best)
+    return tuple(found)
+
+
 class Row(NamedTuple):
     """One rule at its best rate, over the runs that had no part in choosing it.
 
@@ -62,7 +118,7 @@ class Row(NamedTuple):
         measures: `score` of all runs, `kept` of those that did not diverge, the others of those that neither
             diverged nor collapsed.
         ratios: to the reference's runs, of pairs in which both are among those.
-        edge: whether the rate is the least or the greatest of those swept: a better one may lie beyond.
+        edge: "least" or "greatest" if the rate is that of those swept: a better one may lie beyond; else "".
     """
 
     rule: str
@@ -74,7 +130,7 @@ class Row(NamedTuple):
     collapsed: int
     measures: Mapping[str, Estimate]
     ratios: Mapping[str, Estimate]
-    edge: bool
+    edge: str
 
     def verdicts(self) -> dict[str, str]:
         """Return what the interval of each ratio supports."""
@@ -135,7 +191,7 @@ def fair(
         )
         chosen[rule] = within.sel(learning_rate=_best_rate(within.isel(run=slice(count))))
     reported = {rule: found.isel(run=slice(count, None)) for rule, found in chosen.items()}
-    ends = (float(data.learning_rate.min()), float(data.learning_rate.max()))
+    ends = {float(data.learning_rate.max()): "greatest", float(data.learning_rate.min()): "least"}
     rows = tuple(_row(rule, reported[rule], reported[reference], costs[rule], ends) for rule in rules)
     return Fair(budget, tuple(runs[:count]), tuple(runs[count:]), rows, reference)
 
@@ -187,10 +243,12 @@ def at_equal(
     alive = ~(_diverged(ours) | _diverged(theirs))
     sound = ~(failed(ours).values | failed(theirs).values)
     least = {"error": LEAST, "kept": LEAST_KEPT}
-    logs = {
-        name: np.log(np.maximum(ours[name].values, floor)) - np.log(np.maximum(theirs[name].values, floor))
-        for name, floor in least.items()
-    }
+    with np.errstate(invalid="ignore"):  # ∞ − ∞, where both diverged
+        logs = {
+            name: np.log(np.maximum(ours[name].values, floor))
+            - np.log(np.maximum(theirs[name].values, floor))
+            for name, floor in least.items()
+        }
     ratios = {name: _over_runs(np.where(alive, found, np.nan)) for name, found in logs.items()}
     ratios["sound"] = _over_runs(np.where(sound, logs["error"], np.nan))
     at = tuple(float(rate) for rate in ours.learning_rate.values)
@@ -242,14 +300,12 @@ def score(found: xr.Dataset, least: float = LEAST) -> xr.DataArray:
 def _best_rate(found: xr.Dataset) -> float:
     relative = found.relative.where(np.isfinite(found.relative), np.inf).median("run")
     failures = failed(found).sum("run")
-    scores = score(found)
-    order = np.lexsort(
-        (relative.values, failures.values, scores.copy(data=np.log(scores)).mean("run").values)
-    )
+    scores = np.log(score(found).transpose("learning_rate", "run").values).mean(1)
+    order = np.lexsort((relative.values, failures.values, scores))
     return float(found.learning_rate[order[0]])
 
 
-def _row(rule: str, found: xr.Dataset, reference: xr.Dataset, cost: float, ends: tuple[float, float]) -> Row:
+def _row(rule: str, found: xr.Dataset, reference: xr.Dataset, cost: float, ends: Mapping[float, str]) -> Row:
     ours, theirs = _counted(found), _counted(reference)
     diverged = _diverged(found)
     return Row(
@@ -262,7 +318,7 @@ def _row(rule: str, found: xr.Dataset, reference: xr.Dataset, cost: float, ends:
         collapsed=int((found.collapsed.values & ~diverged).sum()),
         measures={name: geometric(values) for name, values in ours.items()},
         ratios={name: bootstrap_ratio(ours[name], theirs[name]) for name in COMPARED},
-        edge=float(found.learning_rate) in ends,
+        edge=ends.get(float(found.learning_rate), ""),
     )
 
 

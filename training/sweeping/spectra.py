@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from analysis.progress import Progress
     from corrector import Corrector
 
+RATES = {0.02: 1500, 0.05: 600, 0.1: 300}
+"""Learning rates with the steps after which runs have mostly arrived: both together are alike."""
 IDEMPOTENT = 1e-3
 """‖W² − W‖ below which a run has arrived: its trace is then a rank to a thousandth or so."""
 

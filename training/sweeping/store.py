@@ -219,6 +219,7 @@ class Store:
         labels = axes | {"rule": [t.name for t in treatments], "epoch": list(plan.measured)}
         written = replace(plan, data_dir=None).to_json()  # equal wherever the files lie
         attributes = {"title": "corrector sweep", "plan": written, "torch": str(torch.__version__)}
+        attributes["pieces"] = f"{sum(map(self.finished, plan.pieces))} of {len(plan.pieces)} finished"
         found = xr.Dataset(variables, labels, attributes)
         return found.assign_coords(
             corrector=("rule", [str(t.corrector) * (t.rule in CORRECTED) for t in treatments])
@@ -306,10 +307,11 @@ def read_dataset(path: str | os.PathLike[str]) -> xr.Dataset:
         raise ValueError(
             f"expected a whole data set in {path / DATA}; got: {error}: {again} writes it"
         ) from None
-    taken = found.steps
-    missing = int((taken < taken.max(["rule", "learning_rate", "run"])).sum() + (taken.max() == 0))
-    if missing:
-        raise ValueError(f"expected a finished sweep in {path}; got one with runs to train: {again} goes on")
+    done, _, pieces, _ = found.attrs["pieces"].split()
+    if done != pieces:
+        raise ValueError(
+            f"expected a finished sweep in {path}; got {done} of {pieces} pieces: {again} goes on"
+        )
     return found
 
 

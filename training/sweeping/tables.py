@@ -13,7 +13,7 @@ from training.statistics import Estimate, verdict
 
 from .engine import TIMED
 from .plan import AXES
-from .protocols import MEASURES, Fair, fair, published
+from .protocols import MEASURES, Fair, best_published, fair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -127,7 +127,7 @@ def _fair(name: str, found: Fair, unit: Budget) -> Table:
     for i, head in enumerate((*heads, *MEASURES, *ratios)):
         table.add_column(head, justify="right" if i else "left")
     for row in found.rows:
-        rate = f"{row.rate:.3g}{' (edge)' * row.edge}"
+        rate = f"{row.rate:.3g}{' (edge)' * bool(row.edge)}"
         spent = (rate, *[f"{row.effective_rate:.3g}"] * nominal, _amount(row.spent, unit))
         counts = (f"{row.diverged}/{row.runs}", f"{row.collapsed}/{row.runs}")
         shown = [_mean(row.measures[measure]) for measure in MEASURES]
@@ -155,21 +155,17 @@ def _published(name: str, part: xr.Dataset) -> Table:
     """The published average at each rule's best rate, with what it leaves out beside it."""
     table = _table(f"{name}, as published: runs that did not improve are discarded")
     figures = ("error", "centred", "kept", "discarded", "collapsed", "discarded, all rates")
-    heads = ("rule", "best rate", *figures)
+    found = best_published(part)
+    nominal = any(abs(row.effective_rate / row.rate - 1) > 1e-9 for row in found)
+    heads = ("rule", "best rate", *["at half_sum"] * nominal, *figures)
     for i, head in enumerate(heads):
         table.add_column(head, justify="right" if i else "left")
-    means, runs = published(part), part.sizes["run"]
-    for rule in part.rule.values:
-        one = means.sel(rule=rule)
-        error = np.where(np.isfinite(one.error), one.error, np.inf)
-        at = one.isel(learning_rate=int(error.argmin()))
-        everything = f"{int(one.discarded.sum())}/{runs * one.sizes['learning_rate']}"
-        if not np.isfinite(error.min()):
-            table.add_row(str(rule), *["—"] * 6, everything)
-            continue
-        values = [f"{float(at[measure]):.3g}" for measure in ("error", "centred", "kept")]
-        counts = [f"{int(at[count])}/{runs}" for count in ("discarded", "collapsed")]
-        table.add_row(str(rule), f"{float(at.learning_rate):g}", *values, *counts, everything)
+    for row in found:
+        rates = [f"{row.rate:g}", *[f"{row.effective_rate:.3g}"] * nominal]
+        values = [f"{value:.3g}" for value in (row.error, row.centred, row.kept)]
+        counts = [f"{count}/{row.runs}" for count in (row.discarded, row.collapsed)]
+        cells = ["—"] * (len(heads) - 2) if np.isnan(row.error) else [*rates, *values, *counts]
+        table.add_row(row.rule, *cells, f"{row.all_discarded}/{row.all_runs}")
     return table
 
 
