@@ -1,5 +1,10 @@
+from .data import FourierNoise as FourierNoise
+from .data import GaussianNoise as GaussianNoise
 from .data import Images as Images
+from .data import Pictures as Pictures
+from .data import celeba as celeba
 from .data import digits as digits
+from .data import image_folder as image_folder
 from .data import mnist as mnist
 from .ensemble import Ensemble as Ensemble
 from .graphs.recording import computational_graph as computational_graph

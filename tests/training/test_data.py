@@ -7,7 +7,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from training import data, digits, mnist
+from training import Images, Pictures, digits, mnist
+from training.data import idx as files
 
 
 def test_digits_are_all_there_once():
@@ -20,10 +21,65 @@ def test_digits_are_all_there_once():
     assert torch.equal(images.train, digits().train)
 
 
-def idx(count=12, height=28, width=28, magic=2051):
+def test_a_part_is_its_rows_with_their_labels():
+    images, found = digits(), load_digits()
+    for name in ("train", "validation", "test"):
+        part = images.part(name)
+        assert part.shape == (1, 8, 8)
+        assert torch.equal(part[:].flatten(1), getattr(images, name))
+        assert torch.equal(part.viewed(64)[:], getattr(images, name))
+        assert torch.equal(torch.cat(list(part.batches(100))), part[:])
+        numbers = {tuple(row.astype(int)): label for row, label in zip(found.data, found.target, strict=True)}
+        rows = (part[:].flatten(1) * 16).int().tolist()
+        assert [numbers[tuple(row)] for row in rows] == part.labels.tolist()
+
+
+def test_pictures_are_taken_by_number_list_slice_and_tensor():
+    pictures = digits().part("test")
+    together = pictures[:]
+    assert torch.equal(pictures[7], together[7])
+    assert torch.equal(pictures[[3, -1]], together[[3, -1]])
+    assert torch.equal(pictures[5:9], together[5:9])
+    assert torch.equal(pictures[torch.tensor([[3, 1], [2, 2]])], together[torch.tensor([[3, 1], [2, 2]])])
+    assert pictures[:0].shape == (0, 1, 8, 8)
+    loader = torch.utils.data.DataLoader(pictures, batch_size=100)
+    assert torch.equal(torch.cat(list(loader)), together)
+
+
+def test_parts_that_are_none_are_refused():
+    pixels = torch.zeros(5, 3, 2, 4, dtype=torch.uint8)
+    a, b, c = torch.tensor([0, 1]), torch.tensor([2]), torch.tensor([4])
+    assert repr(Images("x", pixels, (a, b, c), left_out=("y",))) == "Images(x, 2×4×3, 2 + 1 + 1, 1 left out)"
+    for parts in ((a, b, a), (a, b), (a, b, torch.tensor([5])), (a, b, torch.tensor([-1])), (a, b, c, c[:0])):
+        with pytest.raises(ValueError, match="`parts` must be three that share no number, all from 0 to 4"):
+            Images("x", pixels, parts)
+    with pytest.raises(ValueError, match=r"`pixels` must be uint8 with the axes .* got torch.float32"):
+        Images("x", pixels.float(), (a, b, c))
+    with pytest.raises(ValueError, match=r"`labels` must be one for each of 5; got \(4,\)"):
+        Images("x", pixels, (a, b, c), torch.zeros(4))
+    with pytest.raises(ValueError, match="`name` must be one of train, validation, test; got 'valid'"):
+        digits().part("valid")
+    for shape in ((63,), (), (-1, -64)):
+        with pytest.raises(ValueError, match="`shape` must hold 64 numbers"):
+            digits().part("test").viewed(*shape)
+
+
+def test_pictures_of_large_data_take_a_byte_a_pixel():
+    """As floating-point numbers a part exists only a batch at a time."""
+    pixels = torch.zeros(1, 3, 64, 64, dtype=torch.uint8).expand(10**6, 3, 64, 64)  # 12 GB, were they there
+    pictures = Pictures(pixels, torch.arange(10**6))
+    assert pictures[torch.tensor([5, 10**6 - 1])].shape == (2, 3, 64, 64)
+    assert next(pictures.batches(4)).shape == (4, 3, 64, 64)
+
+
+def idx(count=12, height=28, width=28, head=2051):
     rng = np.random.default_rng(count)
     pixels = rng.integers(0, 256, count * height * width, dtype=np.uint8).tobytes()
-    return struct.pack(">IIII", magic, count, height, width) + pixels
+    return struct.pack(">IIII", head, count, height, width) + pixels
+
+
+def labels(count):
+    return struct.pack(">II", 2049, count) + bytes(i % 10 for i in range(count))
 
 
 @pytest.fixture
@@ -32,15 +88,40 @@ def folder(tmp_path, monkeypatch):
     contents = {"train-images-idx3-ubyte": idx(60_000, 2, 2), "t10k-images-idx3-ubyte": idx(100, 2, 2)}
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(contents["train-images-idx3-ubyte"]))
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(contents["t10k-images-idx3-ubyte"])
-    monkeypatch.setattr(data, "_MNIST", {k: hashlib.sha256(v).hexdigest() for k, v in contents.items()})
+    classes = {"train-labels-idx1-ubyte": labels(60_000), "t10k-labels-idx1-ubyte": labels(100)}
+    for name, known in (("_PICTURES", contents), ("_LABELS", classes)):
+        monkeypatch.setattr(files, name, {k: hashlib.sha256(v).hexdigest() for k, v in known.items()})
     return tmp_path
 
 
 def test_idx_files_are_read_with_and_without_compression(folder):
     images = mnist(folder)
-    assert repr(images) == "Images(mnist, 28×28, 55000 + 5000 + 100)"
+    assert repr(images) == "Images(mnist, 2×2, 55000 + 5000 + 100)"
     expected = np.frombuffer(idx(100, 2, 2), np.uint8, offset=16).reshape(100, 4) / 255
     np.testing.assert_allclose(images.test.numpy(), expected, rtol=1e-6)
+    assert images.labels is None
+    assert images.part("test").labels is None
+
+
+def test_labels_lie_beside_their_pictures(folder):
+    for name, count in (("train", 60_000), ("t10k", 100)):
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(labels(count))
+    images = mnist(folder)
+    assert images.part("test").labels.tolist() == [i % 10 for i in range(100)]
+    train = np.frombuffer(idx(60_000, 2, 2), np.uint8, offset=16).reshape(-1, 4)
+    part = images.part("train")
+    numbers = part.indices
+    assert torch.equal(part.labels, numbers % 10)
+    np.testing.assert_allclose(images.train.numpy(), train[numbers.numpy()] / 255, rtol=1e-6)
+
+
+def test_labels_are_all_there_and_whole_or_none(folder):
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(labels(100))
+    with pytest.raises(FileNotFoundError, match="expected train-labels-idx1-ubyte or"):
+        mnist(folder)
+    (folder / "train-labels-idx1-ubyte").write_bytes(labels(59_999))
+    with pytest.raises(ValueError, match=r"MNIST's own content in .*train-labels-idx1-ubyte"):
+        mnist(folder)
 
 
 @pytest.mark.parametrize(
@@ -78,13 +159,13 @@ def test_a_folder_that_is_none(tmp_path):
 
 
 def test_what_is_no_idx_file():
-    for content in (idx(magic=2049), idx()[:-1], idx()[:10]):
-        with pytest.raises(ValueError, match="IDX file of pictures"):
-            data._idx_images(content)
+    for content in (idx(head=2049), idx(head=2048), idx(head=3331), idx()[:-1], idx()[:10], idx()[:3], b""):
+        with pytest.raises(ValueError, match="expected an IDX file of bytes"):
+            files._array(content)
 
 
 def test_what_cannot_be_fetched_is_said_in_one_error(monkeypatch, tmp_path):
-    monkeypatch.setattr(data, "_MIRROR", "http://127.0.0.1:9/")
+    monkeypatch.setattr(files, "_MIRROR", "http://127.0.0.1:9/")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(
         OSError, match=r"expected to fetch train-images-idx3-ubyte.gz .* Offline, name a folder"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from corrector.cli import Interrupted, given_float, given_number
+from training.machine import cores
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -322,8 +323,7 @@ def _device(name: str) -> str:
 def _processes(device: str, pieces: int) -> int:
     if device != "cpu":
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, pieces)
+    return min(cores(), pieces)
 
 
 def _rank() -> int:

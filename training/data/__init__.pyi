@@ -1,0 +1,9 @@
+from .bundled import digits as digits
+from .faces import celeba as celeba
+from .folders import image_folder as image_folder
+from .idx import mnist as mnist
+from .images import Images as Images
+from .images import Pictures as Pictures
+from .noise import NOISES as NOISES
+from .noise import FourierNoise as FourierNoise
+from .noise import GaussianNoise as GaussianNoise

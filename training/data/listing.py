@@ -1,0 +1,92 @@
+"""The pictures that lie in a folder, all of them or an error."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import stat
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, NamedTuple
+
+from .decoding import SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_KNOWN = mimetypes.MimeTypes(filenames=())  # Python's own, on every machine alike
+
+
+class Listed(NamedTuple):
+    """A file as it was found.
+
+    Attributes:
+        path: with the folder's.
+        name: from the folder on, with slashes.
+        size: in bytes.
+        changed: when, in nanoseconds.
+    """
+
+    path: Path
+    name: str
+    size: int
+    changed: int
+
+
+def listed(folder: Path) -> list[Listed]:
+    """Return the pictures in a folder and the folders in it, sorted by name.
+
+    What begins with a dot, and files that are no pictures by their names, are passed over.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        OSError: a folder in it cannot be read.
+        ValueError: there are none, or one that could not be read: in another format, or behind a link.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"expected a folder of pictures; {folder} is none")
+    found = []
+    for root, folders, files in os.walk(folder, onerror=_refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        inside = PurePath(root).relative_to(folder)
+        for name in folders:
+            _require_itself(folder / inside / name, stat.S_ISDIR)
+        shown = (name for name in files if name[0] != "." and _shows_a_picture(folder / inside / name))
+        found += [found_at(folder, (inside / name).as_posix()) for name in shown]
+    if not found:
+        raise ValueError(f"expected pictures ({', '.join(SUFFIXES)}) in {folder}; got none")
+    return sorted(found, key=lambda file: file.name)
+
+
+def found_at(folder: Path, name: str) -> Listed:
+    """Return a file as it is.
+
+    Raises:
+        ValueError: it is a link, or no file.
+        OSError: it is not there.
+    """
+    path = folder / name
+    about = _require_itself(path, stat.S_ISREG)
+    return Listed(path, name, about.st_size, about.st_mtime_ns)
+
+
+def _shows_a_picture(path: Path) -> bool:
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    kind = _KNOWN.guess_type(path.name.lower())[0] or ""
+    if kind.startswith("image/"):
+        raise ValueError(f"expected pictures that are read ({', '.join(SUFFIXES)}); got {path}")
+    return False
+
+
+def _require_itself(path: Path, of_the_kind: Callable[[int], bool]) -> os.stat_result:
+    """Refuse links: out of the folder, or to a picture that then is there twice, in two parts maybe."""
+    about = path.lstat()
+    if stat.S_ISLNK(about.st_mode):
+        raise ValueError(f"expected files and folders themselves; got a link, {path} -> {path.readlink()}")
+    if not of_the_kind(about.st_mode):
+        raise ValueError(f"expected files and folders; got something else, {path}")
+    return about
+
+
+def _refuse(error: OSError) -> None:
+    raise error
