@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from training import digits
 from training.runs.batches import Batches, Parts, chance
 from training.runs.history import COLUMNS, History, read_history
 from training.runs.module import Noisy
@@ -71,6 +72,20 @@ def test_loaders_begin_where_they_are_told_and_draw_nothing():
     found = list(made.loader(3, 7, 0))
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(a, made[k]) for a, k in zip(found, range(3, 7), strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_pictures_are_taken_as_their_rows_would_be(dtype):
+    part = digits().part("test").viewed(64)
+    order = torch.arange(len(part))
+    made = [
+        Batches(Parts(data, order, None, None, dtype), 7, 2, 0.1, 3) for data in (part, part[:].to(dtype))
+    ]
+    for k in (0, 50):
+        ours, rows = (batch[k] for batch in made)
+        assert ours.x.dtype == dtype
+        assert torch.equal(ours.x, rows.x)
+        assert torch.equal(ours.clean, rows.clean)
 
 
 def test_chance_is_put_back():

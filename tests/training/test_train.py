@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tests.benchmarks import kills
+from tests.training.pictures import faces, pixels, written
 from training.foreign import place
 from training.networks import network, perceptron
 from training.rules.applications import Buffers
@@ -131,6 +132,10 @@ class Misbuilt(nn.Linear):
         super().__init__(64, "64")
 
 same = torch.ones(99, 64)
+
+class Coloured(nn.Conv2d):
+    def __init__(self):
+        super().__init__(3, 3, 3, padding=1)
 
 class Odd(Items):
     def __getitem__(self, i):
@@ -554,6 +559,42 @@ def test_a_collapse_stops_the_run_and_its_network_is_written():
     assert "got one that has ended in run: the outputs keep" in again.output
 
 
+@pytest.mark.usefixtures("cache")
+def test_data_may_be_a_folder_of_pictures(folder):
+    written(folder / "pets", pixels(100, 9, 12))
+    shown = done(quick("own:Coloured", "pets", "--size", "8", "--output", "run"))
+    assert "best, step 1" in shown
+    about = yaml.safe_load((folder / "run" / "config.yaml").read_text())
+    assert [about[name] for name in ("data", "size", "channels", "skip-damaged")] == ["pets", 8, None, False]
+    done(run("--config", "run/config.yaml", "--output", "again"))
+    assert same(folder / "run" / "network.safetensors", folder / "again" / "network.safetensors")
+    done(quick("own:Net", "pets", "--size", "8", "--channels", "1", "--shape", "64", "--output", "grey"))
+    double = ("--precision", "64-true", "--workers", "1")
+    done(quick("own:Coloured", "pets", *double, "--output", "double"))
+    assert load_file(folder / "double" / "network.safetensors")["weight"].dtype == torch.float64
+
+
+@pytest.mark.usefixtures("cache")
+def test_data_that_are_damaged_are_left_out_only_aloud(folder):
+    written(folder / "pets", pixels(100))
+    (folder / "pets" / "13.png").write_bytes(b"")
+    options = ("own:Coloured", "pets", "--output", "run")
+    assert "expected a picture (BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP) in pets/13.png; got" in said(
+        quick(*options)
+    )
+    assert not (folder / "run").exists()
+    shown = done(quick(*options, "--skip-damaged"))
+    assert "corrector: left 1 damaged files of 100 in pets out: 13.png\n" in shown
+
+
+@pytest.mark.usefixtures("cache")
+def test_data_may_be_faces(folder):
+    faces(folder / "celeba", (60, 5, 5))
+    done(quick("own:Coloured", "celeba", "--data-dir", "celeba", "--size", "8", "--output", "run"))
+    options = json.loads((folder / "run" / "summary.json").read_text())["options"]
+    assert (options["data"], options["data-dir"]) == ("celeba", "celeba")
+
+
 @pytest.fixture
 def broken(folder):
     (folder / "notes").mkdir()
@@ -662,6 +703,16 @@ def broken(folder):
         (["own:Net", "own:Bytes", "--output", "run"], "expected a floating-point tensor as the batch"),
         (["own:Net", "own:Endless", "--output", "run"], "expected a tensor or a Dataset at own:Endless; got"),
         (["own:Net", "data.csv", "--output", "run"], "a .npy file or an import path; got data.csv"),
+        (["own:Net", "empty", "--output", "run"], "expected pictures (.bmp, .gif, "),
+        (["own:Net", "notes", "--output", "run"], "in notes; got none"),
+        (["own:Net", "celeba", "--output", "run"], "expected --data-dir with celeba"),
+        (["own:Net", "celeba", "--data-dir", ".", "--output", "run"], "got no list_eval_partition.txt"),
+        (
+            ["own:Net", "digits", "--size", "8", "--output", "run"],
+            "--size together with a folder of pictures",
+        ),
+        (["own:Net", "celeba", "--channels", "1", "--output", "run"], "--channels together with a folder of"),
+        (["own:Net", "normal", "--skip-damaged", "--output", "run"], "--skip-damaged together with a folder"),
         (["own:None", "digits", "--output", "run"], "expected None in the module own"),
         (
             ["own:Net", "digits", "--network-argument", "depth=2", "--output", "run"],

@@ -6,27 +6,33 @@ and whatever a data set of one's own draws by chance.  So nothing about them nee
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, get_args
 
+import click
 import torch
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
-from training.data import digits, mnist
+from training.data import Pictures, celeba, digits, image_folder, mnist
+from training.data.images import Part
 from training.foreign import told
 from training.generators import chance, generator
-from training.subjects import DATA, imported, named_inputs
+from training.subjects import imported, named_inputs
 
 from .module import Noisy, inputs
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from training.data import Images
 
 _MEASURED = 1000
 """Samples to validate on and to report on, at most."""
@@ -53,35 +59,41 @@ class Parts:
 
 
 def named_parts(
-    name: str, net: nn.Module, directory: Path | None, shape: str | None, seed: int, dtype: torch.dtype
+    name: str,
+    net: nn.Module,
+    directory: Path | None,
+    shape: str | None,
+    seed: int,
+    dtype: torch.dtype,
+    pictures: Mapping[str, Any] = MappingProxyType({}),
 ) -> Parts:
     """Return the data that a command line names.
 
     Args:
-        name: "digits", "mnist", "normal", a .npy file, or an import path "module:name" to a tensor, to a
-            `torch.utils.data.Dataset` with a length, or to what makes one.
+        name: "digits", "mnist", "celeba", "normal", a .npy file, a folder of pictures, or an import path
+            "module:name" to a tensor, to a `torch.utils.data.Dataset` with a length, or to what makes one.
         net: whose first Linear layer says how long normal inputs are.
-        directory: of MNIST's files.
+        directory: of MNIST's or CelebA's files.
         shape: what each input is reshaped to, as "1,28,28".
         seed: of what is held out, and of the normal inputs.
         dtype: of the inputs.
+        pictures: what `image_folder` is to make of a folder's, or `celeba` of its own.
 
     Raises:
         OSError: a file is missing.
         ValueError: there is no such data, too little of it, or it is not finite.
         TypeError: a batch of it holds no floating-point tensor where inputs are looked for.
     """
-    if name in ("digits", "mnist"):
-        images = digits() if name == "digits" else mnist(directory)
-        whole = (images.train, images.validation, images.test)
-        train, validation, test = (_reshaped(x.to(dtype), shape) for x in whole)
-        return Parts(train, torch.arange(len(train)), validation[:_MEASURED], test[:_MEASURED], dtype)
     if ":" in name:
         data = imported(name, "a tensor or a Dataset", _is_data)
-    elif name in DATA or Path(name).suffix == ".npy":
+    elif name == "normal" or Path(name).suffix == ".npy":
         data = named_inputs(name, net, directory, None, seed)[0]
     else:
-        raise ValueError(f"expected {', '.join(DATA)}, a .npy file or an import path; got {name}")
+        images = _images(name, directory, pictures)
+        rows = str(prod(images.shape)) if name in ("digits", "mnist") else None
+        train, validation, test = (_reshaped(images.part(part), shape or rows) for part in get_args(Part))
+        validation, test = (part[:_MEASURED].to(dtype) for part in (validation, test))
+        return Parts(train, torch.arange(len(train)), validation, test, dtype)
     if isinstance(data, Tensor):
         data = _reshaped(data.to(dtype) if data.is_floating_point() else data, shape)
         if not data.isfinite().all():
@@ -100,6 +112,27 @@ def named_parts(
     parts = Parts(data, order, held[0], held[1], dtype)
     inputs(parts.validation)
     return parts
+
+
+def _images(name: str, directory: Path | None, pictures: Mapping[str, Any]) -> Images:
+    """Pictures by name, from their files or from a folder."""
+    if name in ("digits", "mnist"):
+        return digits() if name == "digits" else mnist(directory)
+    if name == "celeba":
+        if directory is None:
+            raise ValueError("expected --data-dir with celeba, the folder of its files; got none")
+        return celeba(directory, **{key: value for key, value in pictures.items() if value})
+    if not Path(name).is_dir():
+        raise ValueError(
+            "expected digits, mnist, celeba, normal, a folder of pictures, a .npy file or an import path; "
+            f"got {name}"
+        )
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        images = image_folder(name, **pictures)
+    for warning in said:
+        click.echo(f"corrector: {warning.message}", err=True)
+    return images
 
 
 def noisy(batch: Any, noise: float, *seed: int, rows: slice = slice(None), total: int | None = None) -> Any:
@@ -183,6 +216,8 @@ def _taken(data: Any, indices: Tensor, dtype: torch.dtype) -> Any:
     """A batch of these samples, its floating-point numbers of this dtype."""
     if isinstance(data, Tensor):
         return data[indices]
+    if isinstance(data, Pictures):
+        return data[indices].to(dtype)
     samples = [data[i] for i in indices.tolist()]
     try:
         batch = default_collate(samples)
@@ -212,7 +247,8 @@ def _is_data(found: Any) -> bool:
     return isinstance(found, Dataset) and not isinstance(found, IterableDataset) and hasattr(found, "__len__")
 
 
-def _reshaped(x: Tensor, shape: str | None) -> Tensor:
+def _reshaped(x: Any, shape: str | None) -> Any:
+    """A tensor's rows, or pictures, in another shape."""
     if shape is None:
         return x
     try:
@@ -221,4 +257,4 @@ def _reshaped(x: Tensor, shape: str | None) -> Tensor:
         raise ValueError(f"expected --shape as in 1,28,28; got {shape}") from None
     if prod(lengths) != x[0].numel() or min(lengths) < 1:
         raise ValueError(f"expected --shape for inputs of {x[0].numel()} numbers; got {shape}")
-    return x.reshape(len(x), *lengths)
+    return x.viewed(*lengths) if isinstance(x, Pictures) else x.reshape(len(x), *lengths)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .module import Task
 
 _OF_THE_RULE = ("corrector", "rule", "reduction", "relaxation", "buffers", "chunk")
+_OF_PICTURES = ("size", "channels", "skip_damaged")
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 _OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
@@ -77,7 +78,8 @@ def assembled(options: Mapping[str, Any]) -> Run:
         net = named_network(options["network"], options["weights"], arguments)
         double = options["precision"].startswith("64")
         dtype = torch.float64 if double else next((p.dtype for p in net.parameters()), torch.float32)
-        parts = named_parts(options["data"], net, options["data_dir"], options["shape"], seed, dtype)
+        where = (options["data"], net, options["data_dir"], options["shape"], seed, dtype)
+        parts = named_parts(*where, {name: options[name] for name in _OF_PICTURES})
     x = inputs(parts.validation)
     require_fit(net, x)
     if not options["noise"] and bool((x == x[0]).all()):

@@ -72,7 +72,10 @@ def _one_of(option: str, names: list[str], words: str = "") -> Callable[..., Any
 )
 @click.option("--weights", type=click.Path(path_type=Path), help="A .safetensors file to begin with.")
 @click.option("--network-argument", multiple=True, metavar="NAME=VALUE", help="For NETWORK; may be repeated.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with MNIST's IDX files.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with MNIST's or CelebA's files.")
+@click.option("--size", type=_SIZE, help="Side of a folder's pictures, cropped and scaled, or CelebA's 64.")
+@click.option("--channels", type=click.IntRange(1, 3), help="Turns a folder's pictures grey or RGB.")
+@click.option("--skip-damaged", is_flag=True, help="Leave a folder's damaged pictures out, and say which.")
 @click.option("--shape", help="What each input is reshaped to, as in 1,28,28.")
 @click.option(
     "--noise",
@@ -148,9 +151,10 @@ def train(context: click.Context, /, **options: Any) -> None:
 
     NETWORK is an import path, package.module:name, to a torch.nn.Module or to what makes one, with
     modules of the current folder found; a .safetensors file with the architecture in its header; or one of
-    the sources': N1 to N4, B1 to B4, u-dcgan-mnist, u-dcgan-celeba.  DATA is digits or mnist, normal (drawn
-    from N(0, 1)), a .npy file with an input a row, or an import path to a tensor, to a torch Dataset or to
-    what makes one; its items are inputs, tuples that begin with one, or mappings that call it image or x.
+    the sources': N1 to N4, B1 to B4, u-dcgan-mnist, u-dcgan-celeba.  DATA is digits or mnist, celeba with
+    --data-dir, a folder of pictures, normal (drawn from N(0, 1)), a .npy file with an input a row, or an
+    import path to a tensor, to a torch Dataset or to what makes one; its items are inputs, tuples that begin
+    with one, or mappings that call it image or x.  Pixels go from 0 to 1.
 
     Descends a·task + w·rule by Lightning.  The folder holds config.yaml (every option: the run again by
     --config), metrics.csv, best.safetensors (the best network on held-out data), and in the end
@@ -175,7 +179,13 @@ def train(context: click.Context, /, **options: Any) -> None:
     for name in ("network", "data"):
         if options[name] is None:
             raise click.UsageError(f"expected NETWORK and DATA, here or in --config; got no {name.upper()}")
-    require_use(context, "data-dir", "mnist", used=options["data"] == "mnist")
+    data = options["data"]
+    folder = data not in ("digits", "mnist", "celeba", "normal") and ":" not in data and data[-4:] != ".npy"
+    require_use(context, "data-dir", "mnist or celeba", used=data in ("mnist", "celeba"))
+    require_use(context, "size", "a folder of pictures or celeba", used=folder or data == "celeba")
+    for name in ("channels", "skip-damaged"):
+        unset = not options[name.replace("-", "_")]
+        require_use(context, name, "a folder of pictures", used=folder or unset)
     require_use(context, "momentum", "--optimizer sgd", used=options["optimizer"] == "sgd")
     own = ":" in options["task"] or options["task"] == "none"
     require_use(context, "task-reduction", "--task reconstruction or l1", used=not own)
