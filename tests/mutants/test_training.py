@@ -20,6 +20,14 @@ REPORTS = "tests/training/test_sweep_reports.py"
 PROTOCOLS = "tests/training/test_protocols.py"
 SPECTRA = "tests/training/test_spectra.py"
 TRAIN = "tests/training/test_train.py"
+DATA = "tests/training/test_data.py"
+FOLDERS = "tests/training/test_data_folders.py"
+HOSTILE = FOLDERS + "::test_what_cannot_be_read_as_it_is_is_an_error_that_names_it"
+DAMAGED = FOLDERS + "::test_damaged_files_are_an_error_unless_they_are_skipped_which_is_said"
+CACHE = "tests/training/test_data_cache.py"
+ANEW = CACHE + "::test_other_files_are_decoded_anew_and_the_old_are_forgotten"
+NOISE = "tests/training/test_data_noise.py"
+SPECTRUM = NOISE + "::test_mean_and_power_spectrum_are_the_datas_within_sampling_error"
 SWEEP = "tests/training/test_sweep.py"
 ALONE = SWEEP + "::test_a_member_is_the_network_trained_alone"
 COMPILED = SWEEP + "::test_the_compiled_gradient_is_the_rules"
@@ -429,6 +437,48 @@ MUTANTS = [
         "            continue\n",
         TRAIN + "::test_errors_of_ours_have_no_place_in_theirs",
     ),
+    ("training/data/images.py", ".div_(self.white)", ".div_(255)", DATA),
+    ("training/data/images.py", "self.labels[chosen]", "self.labels[: len(chosen)]", DATA),
+    ("training/data/images.py", "bool((together.bincount(minlength=1) > 1).any())", "False", DATA),
+    ("training/data/idx.py", "len(data) != start + prod(shape)", "len(data) < start", DATA),
+    ("training/data/decoding.py", "picture.width * picture.height > MOST_PIXELS", "False", HOSTILE),
+    ("training/data/decoding.py", "int(arguments[1]) > 255", "False", HOSTILE),
+    ("training/data/decoding.py", 'if ";16" in str(arguments):', "if False:", HOSTILE),
+    ("training/data/decoding.py", "opacity < 255", "opacity < 0", HOSTILE),
+    ("training/data/decoding.py", 'getattr(picture, "is_animated", False) and', "False and", HOSTILE),
+    ("training/data/decoding.py", 'and picture.format != "MPO"', "", FOLDERS),
+    ("training/data/decoding.py", "Image.open(file, formats=FORMATS)", "Image.open(file)", DAMAGED),
+    ("training/data/decoding.py", "ImageOps.exif_transpose(picture)", "picture", FOLDERS),
+    ("training/data/decoding.py", "(picture.width - side) // 2", "0", FOLDERS),
+    ("training/data/decoding.py", "Resampling.BILINEAR", "Resampling.BOX", FOLDERS),
+    ("training/data/decoding.py", "        if not recipe.turned:", "        if False:", HOSTILE),
+    ("training/data/listing.py", "stat.S_ISLNK(about.st_mode)", "False", HOSTILE),
+    ("training/data/listing.py", 'kind.startswith("image/")', "False", HOSTILE),
+    ("training/data/listing.py", "os.walk(folder, onerror=_refuse)", "os.walk(folder)", FOLDERS),
+    ("training/data/listing.py", "sorted(found, key=lambda file: file.name)", "found[::-1]", FOLDERS),
+    ("training/data/folders.py", "    if left_out:", "    if False:", DAMAGED),
+    ("training/data/folders.py", "count < FEWEST", "count < 1", FOLDERS),
+    ("training/data/faces.py", "sorted(there - partition.keys())", "[]", FOLDERS),
+    ("training/data/faces.py", "(numbers == i)", "(numbers == 2 - i)", FOLDERS),
+    ("training/data/cache.py", "                if not damaged:", "                if False:", HOSTILE),
+    ("training/data/cache.py", "files[done + number]", "files[number]", CACHE),
+    ("training/data/cache.py", "[file.name, file.size, file.changed]", "[file.name, file.size]", ANEW),
+    ("training/data/cache.py", "PIL.__version__, root,", "PIL.__version__,", CACHE),
+    ("training/data/cache.py", '== about["checksum"]', "is not None", CACHE),
+    ("training/data/cache.py", 'with FileLock(cache / f"{family}.lock"):', "with suppress(OSError):", CACHE),
+    ("training/data/cache.py", "                        old.unlink()", "                        pass", ANEW),
+    ("training/data/cache.py", 'replace(recipe, like="")', "recipe", CACHE),
+    ("training/data/cache.py", "files[0].path.resolve()", "files[0].path", CACHE),
+    ("training/data/working.py", "asked[done:])", "asked)", CACHE),
+    ("training/data/working.py", "Problem(number, isinstance", "Problem(0, isinstance", CACHE),
+    ("training/data/progress.py", "> _AFTER", "> 0", CACHE),
+    ("training/data/noise.py", ".flip(-1).conj()", ".flip(-1)", SPECTRUM),
+    ("training/data/noise.py", "self.mean + (self.root", "(self.root", SPECTRUM),
+    ("training/data/noise.py", "(d - slope.square())", "d", SPECTRUM),
+    ("training/data/noise.py", "square - count * mean", "square - 0 * mean", NOISE),
+    ("training/data/noise.py", "rfft2(2 * x.double() - 1", "rfft2(x.double()", SPECTRUM),
+    ("training/data/noise.py", "(2 * across % width == 0)", "(across >= 0)", NOISE),
+    ("training/runs/batches.py", "return data[indices].to(dtype)", "return data[indices]", BATCHES),
     ("training/runs/batches.py", "generator(self.seed, epoch)", "generator(self.seed)", BATCHES),
     ("training/runs/batches.py", "with chance(self.seed, k, self.rank):", "if True:", BATCHES),
     ("training/runs/batches.py", "noise * drawn[rows]", "noise * drawn[: len(x)]", BATCHES),
