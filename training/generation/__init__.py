@@ -1,0 +1,1 @@
+"""Generative networks: what their pictures are worth, measured at f, f², f³ and f⁵."""
