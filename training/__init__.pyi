@@ -7,6 +7,9 @@ from .data import digits as digits
 from .data import image_folder as image_folder
 from .data import mnist as mnist
 from .ensemble import Ensemble as Ensemble
+from .generation.classifier import classifier as classifier
+from .generation.evaluation import evaluate as evaluate
+from .generation.results import Evaluation as Evaluation
 from .graphs.recording import computational_graph as computational_graph
 from .measures import metrics as metrics
 from .networks import network as network

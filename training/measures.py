@@ -19,7 +19,7 @@ from .rules.applications import application
 from .rules.pulls import wide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from jaxtyping import Float
 
@@ -66,6 +66,13 @@ def metrics(
         raise ValueError("`x` must be finite; got nan or infinite entries")
     with torch.no_grad(), in_mode(net, "eval"):
         found = measure(net, x) | at_unit_vectors(net, x)
+    return guarded(found, variance_floor)
+
+
+def guarded(
+    found: Mapping[str, Float[Tensor, ""]], variance_floor: float = VARIANCE_FLOOR
+) -> dict[str, float | bool]:
+    """Return numbers, with whether the outputs collapsed; then there is no centred error but nan."""
     values = {name: float(value) for name, value in found.items()}
     collapsed = not values["kept"] >= variance_floor
     return values | {
@@ -79,7 +86,13 @@ def measure(
 ) -> dict[str, Float[Tensor, ""]]:
     """Return error, relative, centred, kept and rank as scalars; fit for `torch.vmap`."""
     y = application(net, x)
-    z = application(net, y)
+    return compare(x, y, application(net, y))
+
+
+def compare(
+    x: Float[Tensor, "batch *sample"], y: Float[Tensor, "batch *sample"], z: Float[Tensor, "batch *sample"]
+) -> dict[str, Float[Tensor, ""]]:
+    """Return what `measure` does of inputs x, outputs y and z = f(y)."""
     x, y, z = wide(x), wide(y), wide(z)
     squares = (z - y).square().sum()
     centred = (y - y.mean(0)).flatten(1)

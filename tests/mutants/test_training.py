@@ -38,6 +38,8 @@ DIVERGED = SWEEP + "::test_what_diverges_stays_flagged_and_counted"
 FROM = "tests/training/test_sweep_data.py"
 MOVED = FROM + "::test_a_folder_that_was_moved_is_named_anew"
 WHERE = FROM + "::test_where_the_files_lie_is_no_part_of_the_data"
+GENERATED = "tests/training/test_generation_measures.py"
+EVALUATED = "tests/training/test_evaluation.py"
 GOES_ON = TRAIN + "::test_a_run_that_was_killed_goes_on_as_if_it_had_not_been"
 
 MUTANTS = [
@@ -733,6 +735,78 @@ MUTANTS = [
         "(u[:, :rank] * sigma[:rank])",
         "u[:, :rank]",
         SWEEP + "::test_initialisations",
+    ),
+    (
+        "training/generation/distances.py",
+        "np.sqrt(len(x) - 1)",
+        "np.sqrt(len(x))",
+        GENERATED + "::test_frechet_distance_beside_its_formula_and_a_peer",
+    ),
+    (
+        "training/generation/distances.py",
+        "2 * _frechet(x, y) - float(np.mean(halves))",
+        "_frechet(x, y)",
+        GENERATED + "::test_frechet_distance_is_biased_and_its_limit_is_not",
+    ),
+    (
+        "training/generation/distances.py",
+        "(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1))",
+        "k.mean()",
+        GENERATED + "::test_kernel_distance_has_no_bias_and_an_honest_error",
+    ),
+    (
+        "training/generation/manifolds.py",
+        "tree.kneighbors()[0]",
+        "tree.kneighbors(centres)[0]",
+        GENERATED + "::test_manifolds_beside_double_loops",
+    ),
+    (
+        "training/generation/manifolds.py",
+        "reached |= block.any(0)",
+        "reached = block.any(0)",
+        GENERATED + "::test_manifolds_beside_double_loops",
+    ),
+    (
+        "training/generation/nearness.py",
+        "above - n * m / 2",
+        "n * m / 2 - above",
+        GENERATED + "::test_training_pictures_with_noise_are_memorised",
+    ),
+    (
+        "training/generation/classes.py",
+        "likeliest[most >= confidence]",
+        "likeliest",
+        GENERATED + "::test_classes_by_hand",
+    ),
+    (
+        "training/generation/classifier.py",
+        'header.get("weights") == _digest(net) and ',
+        "",
+        EVALUATED + "::test_a_damaged_file_in_the_cache_is_made_anew",
+    ),
+    (
+        "training/generation/classifier.py",
+        "with chance(recipe.seed), _one_thread()",
+        "with _one_thread()",
+        EVALUATED + "::test_training_is_its_recipe",
+    ),
+    (
+        "training/generation/evaluation.py",
+        "compare(inputs.cpu(), y, following)",
+        "compare(y, y, following)",
+        EVALUATED + "::test_powers_are_powers",
+    ),
+    (
+        "training/generation/evaluation.py",
+        'in_mode(net, "eval")',
+        'in_mode(net, "train")',
+        EVALUATED + "::test_networks_are_left_as_they_were",
+    ),
+    (
+        "training/generation/results.py",
+        "if mine != theirs:",
+        "if False:",
+        EVALUATED + "::test_figures_that_cannot_be_compared_are_not",
     ),
 ]
 
