@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from torch import nn
 
@@ -39,22 +40,28 @@ def perceptron(
 
 
 def u_dcgan(
-    size: int, channels: int, widths: Sequence[int], normalisation: Normalisation = "batch"
+    size: int,
+    channels: int,
+    widths: Sequence[int],
+    normalisation: Normalisation = "batch",
+    dropout: float = 0.0,
 ) -> nn.Sequential:
     """Return a convolutional autoencoder of pictures, from which it keeps widths[-1] numbers.
 
     The encoder's stages halve the side of the picture, the last takes all that is left; the decoder's
     undo them in turn.  After each stage but the first and the last a normalisation, then LeakyReLU(0.2)
-    in the encoder, ReLU in the decoder, Tanh at the end: pictures are numbers from −1 to 1.
+    in the encoder, ReLU in the decoder, Tanh at the end: pictures are numbers from −1 to 1.  Dropout leaves
+    out whole channels, after each stage but the last of either half.
 
     Args:
         size: the side of the square pictures, shape (batch, channels, size, size).
         channels: of a picture.
         widths: channels after each stage of the encoder; at least two.
         normalisation: "batch", "group" (in eight groups) or "none".
+        dropout: the share of channels that is left out in training.
 
     Raises:
-        ValueError: fewer than two widths, or more stages than the side can be halved.
+        ValueError: fewer than two widths, more stages than the side can be halved, or no such share.
 
     References: Radford, Metz and Chintala, Unsupervised representation learning with deep convolutional
     generative adversarial networks (ICLR 2016), section 3; as an autoencoder: Shocher et al., Idempotent
@@ -65,15 +72,19 @@ def u_dcgan(
     torch.Size([2, 1, 8, 8])
     """
     windows = _halvings(size, len(widths))
+    if not 0 <= dropout < 1:
+        raise ValueError(f"`dropout` must be a share from 0 to less than 1; got {dropout}")
     before = [channels, *widths]
     layers: list[nn.Module] = []
     for i, (inputs, outputs) in enumerate(pairwise(before)):
         norm = [] if i == 0 else _normalisation(normalisation, outputs)
-        layers += [nn.Conv2d(inputs, outputs, *windows[i], bias=not norm), *norm, _leaky()]
+        lost = [nn.Dropout2d(dropout)] if dropout and i < len(widths) - 1 else []
+        layers += [nn.Conv2d(inputs, outputs, *windows[i], bias=not norm), *norm, _leaky(), *lost]
     for i, (outputs, inputs) in reversed(list(enumerate(pairwise(before)))):
         norm = [] if i == 0 else _normalisation(normalisation, outputs)
+        lost = [nn.Dropout2d(dropout)] if dropout and i else []
         end = nn.Tanh() if i == 0 else nn.ReLU()
-        layers += [nn.ConvTranspose2d(inputs, outputs, *windows[i], bias=not norm), *norm, end]
+        layers += [nn.ConvTranspose2d(inputs, outputs, *windows[i], bias=not norm), *norm, end, *lost]
     return nn.Sequential(*layers)
 
 
@@ -111,13 +122,16 @@ _NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "B2": lambda: perceptron([100, 250, 250, 250, 250, 100], _leaky, last=_leaky),
     "B3": lambda: perceptron([4096, 1024, 4096], _leaky, last=_leaky),
     "B4": lambda: perceptron([784, 1024, 2048, 784], _leaky, last=_leaky),
-    "u-dcgan-digits": lambda: u_dcgan(8, 1, [16, 32, 64], "none"),
-    "u-dcgan-mnist": lambda: u_dcgan(28, 1, [64, 128, 256, 512, 512]),
-    "u-dcgan-celeba": lambda: u_dcgan(64, 3, [64, 128, 256, 512, 512]),
+}
+_U_DCGANS: dict[str, dict[str, Any]] = {
+    "u-dcgan-digits": {"size": 8, "channels": 1, "widths": [16, 32, 64], "normalisation": "none"},
+    "u-dcgan-mnist": {"size": 28, "channels": 1, "widths": [64, 128, 256, 512, 512]},
+    "u-dcgan-mnist-small": {"size": 28, "channels": 1, "widths": [32, 64, 128, 128], "normalisation": "none"},
+    "u-dcgan-celeba": {"size": 64, "channels": 3, "widths": [64, 128, 256, 512, 512]},
 }
 
 
-def network(name: str) -> nn.Module:
+def network(name: str, **arguments: Any) -> nn.Module:
     """Return a new network of the sources, initialised by torch's defaults and its global seed.
 
     | name | blocks | after each block |
@@ -132,20 +146,33 @@ def network(name: str) -> nn.Module:
     | B4 | 784–1024–2048–784 | LeakyReLU(0.2) |
 
     u-dcgan-mnist and u-dcgan-celeba are `u_dcgan` for pictures of 28×28×1 and 64×64×3, with 64, 128, 256,
-    512 and 512 channels and batch normalisation; u-dcgan-digits is for 8×8×1, with 16, 32 and 64 and none.
+    512 and 512 channels and batch normalisation; u-dcgan-digits is for 8×8×1, with 16, 32 and 64 and none,
+    and u-dcgan-mnist-small for 28×28×1, with 32, 64, 128 and 128 and none.
 
     Args:
         name: one of these, in either case.
+        **arguments: of `u_dcgan`, in the place of those of a network of its kind: widths, normalisation,
+            dropout, size or channels.
 
     Raises:
-        ValueError: the name is unknown.
+        ValueError: the name is unknown, or its network takes no such arguments.
 
     References: Jensen and Vicary, table 1 (B1–B4) and section 3.1; their notes, section 3 (N1–N4).
 
     >>> sum(p.numel() for p in network("B2").parameters())
     238600
     """
-    return _NETWORKS[known_name(name)]()
+    known = known_name(name)
+    if known in _U_DCGANS:
+        unknown = ", ".join(arguments.keys() - signature(u_dcgan).parameters.keys())
+        if unknown:
+            raise ValueError(
+                f"`arguments` must be {', '.join(signature(u_dcgan).parameters)} for {known}; got {unknown}"
+            )
+        return u_dcgan(**_U_DCGANS[known] | arguments)
+    if arguments:
+        raise ValueError(f"`arguments` must be none for {known}; got {', '.join(arguments)}")
+    return _NETWORKS[known]()
 
 
 def known_name(name: str) -> str:
@@ -157,7 +184,7 @@ def known_name(name: str) -> str:
     >>> known_name("b2")
     'B2'
     """
-    found = {known.lower(): known for known in _NETWORKS}.get(name.lower())
+    found = {known.lower(): known for known in _NETWORKS | _U_DCGANS}.get(name.lower())
     if found is None:
-        raise ValueError(f"`name` must be one of {', '.join(_NETWORKS)}; got {name!r}")
+        raise ValueError(f"`name` must be one of {', '.join(_NETWORKS | _U_DCGANS)}; got {name!r}")
     return found

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .data import digits, mnist
 from .foreign import place, told
-from .networks import network
+from .networks import known_name, network
 from .weights import load_network, load_weights, opened
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def named_network(
     Raises:
         ValueError: there is no such network or module, or it is none, or takes no arguments.
     """
-    if arguments and ":" not in name:
-        raise ValueError(f"expected arguments for a network by import path; got them for {name}")
     if name.endswith(".safetensors"):
+        if arguments:
+            raise ValueError(f"expected no arguments for a network from a file; got them for {name}")
         if weights is not None:
             raise ValueError(f"expected one file with weights; got {name} and {weights}")
         return load_network(Path(name))
@@ -53,17 +53,20 @@ def named_network(
     net = (
         imported(name, "a torch.nn.Module", lambda found: isinstance(found, nn.Module), arguments)
         if ":" in name
-        else network(name)
+        else network(name, **arguments)
     )
     return net if weights is None else load_weights(net, weights)
 
 
-def architecture(name: str) -> str | None:
+def architecture(name: str, arguments: Mapping[str, Any] = MappingProxyType({})) -> str | None:
     """Return what the header of a file with this network's weights says of it; None of one's own networks."""
     if name.endswith(".safetensors"):
         with opened(Path(name)) as file:
             return (file.metadata() or {}).get("architecture")
-    return None if ":" in name else json.dumps({"network": name.upper()})
+    if ":" in name:
+        return None
+    described = {"network": known_name(name)} | ({"arguments": dict(arguments)} if arguments else {})
+    return json.dumps(described)
 
 
 def named_inputs(

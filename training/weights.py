@@ -83,12 +83,22 @@ def load_network(path: Path) -> nn.Module:
 def _builder(described: Mapping[str, Any], path: Path) -> Callable[[], nn.Module]:
     """What makes the network that a header describes."""
     if "network" in described:
-        return partial(network, described["network"])
+        arguments = dict(described.get("arguments", {}))
+        sizes = [arguments[name] for name in ("size", "channels") if name in arguments]
+        _require_widths([*sizes, *arguments.get("widths", [])], path)
+        return partial(network, described["network"], **arguments)
     widths = list(described["perceptron"])
     between, last = _BETWEEN[described["activation"]], _LAST[described["last"]]
-    if len(widths) < 2 or not all(isinstance(width, int) and 0 < width <= _WIDEST for width in widths):
-        raise ValueError(f"expected widths from 1 to {_WIDEST} in the header of {path}; got {widths}")
+    _require_widths(widths, path)
+    if len(widths) < 2:
+        raise ValueError(f"expected two widths or more in the header of {path}; got {widths}")
     return partial(perceptron, widths, between, last=last)
+
+
+def _require_widths(widths: list[Any], path: Path) -> None:
+    """Refuse what is no width: a header may say anything."""
+    if not all(isinstance(width, int) and 0 < width <= _WIDEST for width in widths):
+        raise ValueError(f"expected widths from 1 to {_WIDEST} in the header of {path}; got {widths}")
 
 
 def load_weights(net: nn.Module, path: Path) -> nn.Module:

@@ -8,7 +8,7 @@ import torch
 
 from training import digits
 from training.runs.batches import Batches, Parts, chance
-from training.runs.history import COLUMNS, History, read_history
+from training.runs.history import History, columns, read_history
 from training.runs.module import Noisy
 
 
@@ -106,16 +106,16 @@ def test_more_than_there_is_fills_no_batch():
 
 
 def test_a_table_goes_on_where_its_checkpoint_was_written(tmp_path):
-    history = History(tmp_path / "metrics.csv", None)
+    history = History(tmp_path / "metrics.csv", None, ["task"])
     history.write({"step": 1, "task": 0.5})
     length = history.settled()
     history.write({"step": 2, "task": 0.25})
     with history.path.open("a") as file:
         file.write("3,0,0.1")
-    again = History(history.path, length)
+    again = History(history.path, length, ["task"])
     again.write({"step": 2, "validation_kept": 0.125})
     found = read_history(history.path)
-    assert tuple(found) == COLUMNS
+    assert tuple(found) == columns(["task"])
     assert found["step"] == [1, 2]
     assert found["task"][0] == 0.5
     assert np.isnan(found["task"][1])
@@ -124,4 +124,4 @@ def test_a_table_goes_on_where_its_checkpoint_was_written(tmp_path):
 
 def test_a_table_that_lost_rows_is_refused(tmp_path):
     with pytest.raises(ValueError, match="as the checkpoint knows it, 10 bytes or more; got less"):
-        History(tmp_path / "metrics.csv", 10)
+        History(tmp_path / "metrics.csv", 10, ["task"])

@@ -158,7 +158,7 @@ def test_what_a_checkpoint_cannot_hold_is_refused_when_it_is_written(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"task": "x"}, "`task` must be one of reconstruction, l1, or a function; got 'x'"),
+        ({"task": "x"}, "`task` must be one of reconstruction, l1, ssim, or a function; got 'x'"),
         ({"task_reduction": "sum"}, "`task_reduction` must be one of half_sum, mean; got 'sum'"),
         ({"rule": "x"}, "`rule` must be one of"),
     ],

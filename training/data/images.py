@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -22,7 +23,7 @@ Part = Literal["train", "validation", "test"]
 class Pictures(Dataset[Tensor]):
     """Pictures by their number, as floating-point numbers from 0 to 1 once they are asked for.
 
-        x = pixel / white
+        x = low + (high − low) · pixel / white,    low = 0 and high = 1 but of `between`
 
     A `torch.utils.data.Dataset` of float32 tensors; `pictures[indices]` for a tensor, a list or a slice of
     numbers is a batch at once.
@@ -56,6 +57,7 @@ class Pictures(Dataset[Tensor]):
     ) -> None:
         self.pixels, self.indices, self.white, self.labels = pixels, indices, white, labels
         self.shape: tuple[int, ...] = tuple(pixels.shape[1:])
+        self.low, self.high = 0.0, 1.0
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -63,7 +65,8 @@ class Pictures(Dataset[Tensor]):
     def __getitem__(self, which: int | slice | Sequence[int] | Tensor) -> Float[Tensor, "*batch *shape"]:
         chosen = self.indices[which]
         taken = self.pixels.index_select(0, chosen.reshape(-1))  # whole pictures, ten times as fast as []
-        return taken.float().div_(self.white).reshape(*chosen.shape, *self.shape)
+        x = taken.float().div_(self.white).reshape(*chosen.shape, *self.shape)
+        return x if (self.low, self.high) == (0, 1) else x.mul_(self.high - self.low).add_(self.low)
 
     def viewed(self, *shape: int) -> Pictures:
         """Return the same pictures as items of another shape, as rows for a perceptron.
@@ -73,8 +76,21 @@ class Pictures(Dataset[Tensor]):
         """
         if prod(shape) != prod(self.shape) or min(shape, default=0) < 1:
             raise ValueError(f"`shape` must hold {prod(self.shape)} numbers, a picture's; got {shape}")
-        other = Pictures(self.pixels, self.indices, self.white, self.labels)
+        other = copy(self)
         other.shape = shape
+        return other
+
+    def between(self, low: float, high: float) -> Pictures:
+        """Return the same pictures as numbers of another range, as −1 to 1 for a network that ends in tanh.
+
+        >>> pixels = torch.tensor([[[[0, 255]]]], dtype=torch.uint8)
+        >>> Pictures(pixels, torch.arange(1)).between(-1, 1)[0].tolist()
+        [[[-1.0, 1.0]]]
+        """
+        if not low < high:
+            raise ValueError(f"`low` must be below `high`; got {low} and {high}")
+        other = copy(self)
+        other.low, other.high = low, high
         return other
 
     def batches(self, size: int) -> Iterator[Float[Tensor, "batch *shape"]]:

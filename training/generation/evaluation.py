@@ -51,6 +51,7 @@ def evaluate(
     name: str = "network",
     batch: int = 256,
     seed: int = 0,
+    span: tuple[float, float] = (0.0, 1.0),
 ) -> Evaluation:
     """Return what pictures fᵏ(noise) are worth, for each power k, beside controls.
 
@@ -77,6 +78,8 @@ def evaluate(
         name: of the network, in tables.
         batch: pictures a pass of f.
         seed: of every choice, halving, block and bootstrap.
+        span: the range of f's pixels, black and white, where it is another than the real pictures' 0 to 1;
+            noise is in that of f, which idempotent errors are of too.
 
     Raises:
         TypeError: net cannot be called, or returns no tensor.
@@ -103,6 +106,8 @@ def evaluate(
     started = time.perf_counter()
     require_instance(net)
     _require_powers(powers, batch)
+    if not span[0] < span[1]:
+        raise ValueError(f"`span` must be black and white, the first less; got {span}")
     sets = {"real": real, "train": train, "held_out": held_out}
     plain = {key: classifier.pictures(x, key) for key, x in sets.items()}
     for key, x in sets.items():
@@ -117,7 +122,7 @@ def evaluate(
     known = _Reference(classifier, chosen["real"], plain["train"], seed)
 
     controls = {
-        "noise": inputs,
+        "noise": _plain(inputs, span),
         "held-out pictures": chosen["held_out"],
         "training pictures": chosen["train"],
         "one picture": chosen["held_out"][:1].expand(count, *classifier.shape),
@@ -127,7 +132,7 @@ def evaluate(
     for k, y, following, seconds in _iterates(net, inputs, powers, batch):
         errors = guarded(compare(inputs.cpu(), y, following))
         said = {key: errors[key] for key in (*IDEMPOTENCE, "collapsed")}
-        rows.append(known.row(_power(k), y, said, seconds))
+        rows.append(known.row(_power(k), _plain(y, span), said, seconds))
     return Evaluation(
         name=name,
         samples=count,
@@ -229,6 +234,12 @@ def _iterates(
         if k - 1 in powers:
             yield k - 1, before, now, spent
         before = now
+
+
+def _plain(y: Tensor, span: tuple[float, float]) -> Tensor:
+    """Pictures from 0 to 1."""
+    low, high = span
+    return y if span == (0, 1) else (y - low) / (high - low)
 
 
 def _spread(rows: Rows) -> float:

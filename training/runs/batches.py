@@ -21,21 +21,24 @@ from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
-from training.data import Pictures, celeba, digits, image_folder, mnist
+from training.data import NOISES, Pictures, celeba, digits, image_folder, mnist
 from training.data.images import Part
 from training.foreign import told
 from training.generators import chance, generator
 from training.subjects import imported, named_inputs
 
+from .generative import Drawn
 from .module import Noisy, inputs
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from training.data import Images
+    from training.data import FourierNoise, GaussianNoise, Images
 
 _MEASURED = 1000
 """Samples to validate on and to report on, at most."""
+_DRAWN = 5
+"""Seed of the noise to measure generative networks on: the same for all of them."""
 _SHARE = 10
 """One sample in so many of a data set that comes undivided is held out to validate, one to report."""
 
@@ -49,6 +52,8 @@ class Parts:
         order: the indices of those to train on.
         validation, test: a batch each, of those held out.
         dtype: of the floating-point numbers in a batch.
+        noise: what a generative network makes pictures of, else None.
+        images: the pictures, where the data are some.
     """
 
     train: Any
@@ -56,6 +61,8 @@ class Parts:
     validation: Any
     test: Any
     dtype: torch.dtype = torch.float32
+    noise: GaussianNoise | FourierNoise | None = None
+    images: Images | None = None
 
 
 def named_parts(
@@ -66,6 +73,8 @@ def named_parts(
     seed: int,
     dtype: torch.dtype,
     pictures: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    source: str = "none",
 ) -> Parts:
     """Return the data that a command line names.
 
@@ -78,12 +87,19 @@ def named_parts(
         seed: of what is held out, and of the normal inputs.
         dtype: of the inputs.
         pictures: what `image_folder` is to make of a folder's, or `celeba` of its own.
+        source: the noise of a generative network, for whose data pixels go from −1 to 1; or "none".
 
     Raises:
         OSError: a file is missing.
-        ValueError: there is no such data, too little of it, or it is not finite.
+        ValueError: there is no such data, too little of it, or it is not finite; or no pictures, for noise.
         TypeError: a batch of it holds no floating-point tensor where inputs are looked for.
     """
+    if source != "none":
+        if ":" in name or name == "normal" or Path(name).suffix == ".npy":
+            raise ValueError(
+                f"expected pictures to generate: digits, mnist, celeba or a folder of them; got {name}"
+            )
+        return _generated(_images(name, directory, pictures), source, dtype)
     if ":" in name:
         data = imported(name, "a tensor or a Dataset", _is_data)
     elif name == "normal" or Path(name).suffix == ".npy":
@@ -112,6 +128,17 @@ def named_parts(
     parts = Parts(data, order, held[0], held[1], dtype)
     inputs(parts.validation)
     return parts
+
+
+def _generated(images: Images, source: str, dtype: torch.dtype) -> Parts:
+    """Pictures from −1 to 1, the noise to generate from, and draws of it to measure the network on."""
+    noise = NOISES[source].of(images.part("train")).to(dtype)
+    train, validation, test = (images.part(part).between(-1, 1) for part in get_args(Part))
+    held = []
+    for i, part in enumerate((validation, test)):
+        x = part[:_MEASURED].to(dtype)
+        held.append(Drawn(x, noise(_MEASURED, generator(_DRAWN, i))))
+    return Parts(train, torch.arange(len(train)), held[0], held[1], dtype, noise, images)
 
 
 def _images(name: str, directory: Path | None, pictures: Mapping[str, Any]) -> Images:

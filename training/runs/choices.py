@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as pl
@@ -17,6 +18,7 @@ from corrector.files import whole_file
 from training.auditing import require_fit
 from training.framework import Torch
 from training.generators import chance
+from training.objective.recipes import objective
 from training.rules.applications import application
 from training.subjects import architecture, imported, named_network
 from training.weights import save_network
@@ -24,15 +26,20 @@ from training.weights import save_network
 from .batches import Parts, named_parts, noisy
 from .checkpoints import SafetensorsIO
 from .configuration import parsed_arguments
-from .module import TASKS, IdempotentTraining, inputs, measured
+from .generative import GenerativeTraining
+from .module import TASKS, IdempotentTraining, inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from .module import Task
+    from corrector import Corrector
+
+    from .module import Task, Training
 
 _OF_THE_RULE = ("corrector", "rule", "reduction", "relaxation", "buffers", "chunk")
+_TOLD = ("network", "data", "rule", "corrector", "weight", "noise")
+"""Of the options, in the header of a network's file."""
 _OF_PICTURES = ("size", "channels", "skip_damaged")
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 _OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
@@ -43,17 +50,19 @@ class Run:
     """What is trained, on what.
 
     Attributes:
-        module: the network with its task and rule.
+        module: the network with its task and rule, or its objective.
         parts: the data.
         validation, test: what is held out of it, with noise that stays the same.
         write: writes the network to a path, whole or not at all.
+        corrector: of the rule.
     """
 
-    module: IdempotentTraining
+    module: Training
     parts: Parts
     validation: Any
     test: Any
     write: Callable[[Path], None]
+    corrector: Corrector
 
     def measure(self, batch: Any, f: Callable[[Tensor], Tensor] | None = None) -> dict[str, float | bool]:
         """Return the measures of f, or of the network, on a batch, where the network is."""
@@ -62,7 +71,7 @@ class Run:
         def moved(x: Tensor) -> Tensor:
             return x.to(home.device, home.dtype if x.is_floating_point() else x.dtype)
 
-        return measured(f or self.module.net, apply_to_collection(batch, Tensor, moved), self.module.task)
+        return self.module.measured(f or self.module.net, apply_to_collection(batch, Tensor, moved))
 
 
 def assembled(options: Mapping[str, Any]) -> Run:
@@ -79,7 +88,8 @@ def assembled(options: Mapping[str, Any]) -> Run:
         double = options["precision"].startswith("64")
         dtype = torch.float64 if double else next((p.dtype for p in net.parameters()), torch.float32)
         where = (options["data"], net, options["data_dir"], options["shape"], seed, dtype)
-        parts = named_parts(*where, {name: options[name] for name in _OF_PICTURES})
+        pictures = {name: options[name] for name in _OF_PICTURES}
+        parts = named_parts(*where, pictures, source=options["source"])
     x = inputs(parts.validation)
     require_fit(net, x)
     if not options["noise"] and bool((x == x[0]).all()):
@@ -89,23 +99,13 @@ def assembled(options: Mapping[str, Any]) -> Run:
     for name, weight in net.named_parameters():
         if not weight.isfinite().all():
             raise ValueError(f"expected finite weights in {options['network']}; got others in {name}")
-    module = IdempotentTraining(
-        net,
-        _task(options["task"]),
-        weight=options["weight"],
-        task_weight=options["task_weight"],
-        task_reduction=options["task_reduction"] or "half_sum",
-        optimizer=lambda weights: _optimizer(options, weights),
-        gradients_every=options["log_every"] * options["accumulate"],
-        masks=options["masks"],
-        **{name: options[name] for name in _OF_THE_RULE},
-    )
-    if options["weight"]:
-        with in_mode(net, "eval"), chance(seed):  # what the rule refuses, before anything is written
-            x = Torch().tensor(inputs(parts.validation)[:2], net, None, None)
-            module.idempotency(x, application(net, x))
-    header = architecture(options["network"])
-    about = {name: str(options[name]) for name in ("network", "data", "rule", "corrector", "weight", "noise")}
+    module = _trained(options, net, parts)
+    if double:
+        module.double()  # Lightning would after it has loaded a checkpoint, whose digits were lost
+    header = architecture(options["network"], arguments)
+    about = {name: str(options[name]) for name in _TOLD}
+    if parts.noise is not None:
+        about |= {"pixels": "-1,1", "source": options["source"]}
 
     def write(path: Path) -> None:
         with whole_file(path) as draft:
@@ -113,7 +113,41 @@ def assembled(options: Mapping[str, Any]) -> Run:
 
     # Its own noise, that of every validation.
     validation, test = (noisy(part, options["noise"], seed) for part in (parts.validation, parts.test))
-    return Run(module, parts, validation, test, write)
+    return Run(module, parts, validation, test, write, options["corrector"])
+
+
+def _trained(options: Mapping[str, Any], net: nn.Module, parts: Parts) -> Training:
+    """The network with its task and rule, or its objective; what the rule refuses is refused here."""
+    chosen = {"lr": options["learning_rate"], "weight_decay": options["weight_decay"]}
+    if options["momentum"] is not None:
+        chosen["momentum"] = options["momentum"]
+    if options["betas"] is not None:
+        chosen["betas"] = betas(options["betas"])
+    how = {
+        "optimizer": partial(_OPTIMIZERS[options["optimizer"]], **chosen),
+        "gradients_every": options["log_every"] * options["accumulate"],
+        "masks": options["masks"],
+    }
+    if parts.noise is not None:
+        ramps = parsed_arguments(options["ramp"], "ramp")
+        found = objective({**options, "ramp": ramps}, options["corrector"])
+        if not found:
+            raise ValueError("expected a part to train by; got weight 0 for all of them")
+        return GenerativeTraining(net, found, parts.noise, seed=options["seed"], **how)
+    module = IdempotentTraining(
+        net,
+        _task(options["task"]),
+        weight=options["weight"],
+        task_weight=options["task_weight"],
+        task_reduction=options["task_reduction"] or "half_sum",
+        **how,
+        **{name: options[name] for name in _OF_THE_RULE},
+    )
+    if options["weight"]:
+        with in_mode(net, "eval"), chance(options["seed"]):  # before anything is written
+            x = Torch().tensor(inputs(parts.validation)[:2], net, None, None)
+            module.idempotency(x, application(net, x))
+    return module
 
 
 def trainer(options: Mapping[str, Any]) -> pl.Trainer:
@@ -178,6 +212,21 @@ def loggers(name: str, folder: Path) -> list[Any]:
     return [imported(name, "a Lightning logger", lambda found: isinstance(found, pl.loggers.Logger))]
 
 
+def betas(text: str) -> tuple[float, float]:
+    """Return the two decay rates of Adam's averages, given as "0.9,0.999".
+
+    >>> betas("0.5,0.99")
+    (0.5, 0.99)
+    """
+    try:
+        first, second = (float(part) for part in text.split(","))
+    except ValueError:
+        first = second = math.nan
+    if not (0 <= first < 1 and 0 <= second < 1):
+        raise ValueError(f"expected --betas as in 0.9,0.999, both from 0 to less than 1; got {text}")
+    return first, second
+
+
 def _task(name: str) -> str | Task | None:
     if name == "none":
         return None
@@ -187,11 +236,3 @@ def _task(name: str) -> str | Task | None:
     if name not in TASKS:
         raise ValueError(f"expected --task {', '.join(TASKS)}, none or an import path; got {name}")
     return name
-
-
-def _optimizer(options: Mapping[str, Any], weights: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
-    momentum = {} if options["momentum"] is None else {"momentum": options["momentum"]}
-    made: torch.optim.Optimizer = _OPTIMIZERS[options["optimizer"]](
-        weights, lr=options["learning_rate"], weight_decay=options["weight_decay"], **momentum
-    )
-    return made

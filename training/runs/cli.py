@@ -12,6 +12,7 @@ import click
 from corrector.cli import given_corrector, require_use, which_corrector
 
 from .folder import CONFIG, require_new, require_run
+from .generating import generative_options, require_generative
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ _GREATEST = 1e30
 def _read(context: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
     """Take the options of a file for defaults, which those of the command line override."""
     if path is not None:
-        context.default_map = _options_of(path, context.command)
+        context.default_map = dict(context.default_map or {}) | _options_of(path, context.command)
     return path
 
 
@@ -102,10 +103,11 @@ def _one_of(option: str, names: list[str], words: str = "") -> Callable[..., Any
     "--task",
     default="reconstruction",
     show_default=True,
-    help="reconstruction, l1, none, or an import path to a function of (output, batch).",
+    help="reconstruction, l1, ssim, none, or an import path to a function of (output, batch).",
 )
 @click.option("--task-weight", type=_ABOVE_0, default=1, show_default=True, help="Of the task's loss.")
 @click.option("--task-reduction", type=click.Choice(["half_sum", "mean"]), help="[default: half_sum]")
+@generative_options
 @click.option("--epochs", type=_SIZE, default=20, show_default=True, help="Times through the data.")
 @click.option("--batch-size", type=_SIZE, default=128, show_default=True, help="Samples a batch and process.")
 @click.option("--accumulate", type=_SIZE, default=1, show_default=True, help="Batches a step.")
@@ -113,6 +115,7 @@ def _one_of(option: str, names: list[str], words: str = "") -> Callable[..., Any
 @click.option("--learning-rate", type=_ABOVE_0, default=1e-3, show_default=True)
 @click.option("--weight-decay", type=_AT_LEAST_0, default=0, show_default=True)
 @click.option("--momentum", type=_AT_LEAST_0, help="Of sgd.")
+@click.option("--betas", help="Of adam and adamw.  [default: 0.9,0.999]")
 @_one_of("--schedule", ["constant", "cosine"])
 @click.option(
     "--warmup", type=_COUNT, default=0, show_default=True, help="Steps from 0 to the learning rate."
@@ -151,16 +154,19 @@ def train(context: click.Context, /, **options: Any) -> None:
 
     NETWORK is an import path, package.module:name, to a torch.nn.Module or to what makes one, with
     modules of the current folder found; a .safetensors file with the architecture in its header; or one of
-    the sources': N1 to N4, B1 to B4, u-dcgan-mnist, u-dcgan-celeba.  DATA is digits or mnist, celeba with
+    the sources': N1 to N4, B1 to B4, u-dcgan-mnist, u-dcgan-celeba, and u-dcgan-digits, u-dcgan-mnist-small,
+    whose widths, normalisation and dropout --network-argument changes.  DATA is digits or mnist, celeba with
     --data-dir, a folder of pictures, normal (drawn from N(0, 1)), a .npy file with an input a row, or an
     import path to a tensor, to a torch Dataset or to what makes one; its items are inputs, tuples that begin
     with one, or mappings that call it image or x.  Pixels go from 0 to 1.
 
-    Descends a·task + w·rule by Lightning.  The folder holds config.yaml (every option: the run again by
-    --config), metrics.csv, best.safetensors (the best network on held-out data), and in the end
-    network.safetensors, summary.json and curves.png; until then last.safetensors, the checkpoint.  A run that
-    was killed or interrupted goes on by --resume to the same weights; one that has ended does not, but
-    another may begin with its network by --weights.
+    Descends a·task + w·rule by Lightning.  With --recipe or --source the network learns to generate: pixels
+    then go from −1 to 1, and the rule acts at pictures made of noise.  The folder holds config.yaml (every
+    option: the run again by --config), metrics.csv, best.safetensors (the best network on held-out data; not
+    of one that generates), and in the end network.safetensors, summary.json and curves.png; until then
+    last.safetensors, the checkpoint; of one that generates also noise.safetensors, sheets of pictures and,
+    where DATA has labels, evaluation.json.  A run that was killed or interrupted goes on by --resume to the
+    same weights; one that has ended does not, but another may begin with its network by --weights.
 
     Exit status 1: the outputs collapsed, or a loss or a gradient was not finite.
     """
@@ -187,13 +193,15 @@ def train(context: click.Context, /, **options: Any) -> None:
         unset = not options[name.replace("-", "_")]
         require_use(context, name, "a folder of pictures", used=folder or unset)
     require_use(context, "momentum", "--optimizer sgd", used=options["optimizer"] == "sgd")
+    require_use(context, "betas", "--optimizer adam or adamw", used=options["optimizer"] != "sgd")
+    require_generative(context, options)
     own = ":" in options["task"] or options["task"] == "none"
-    require_use(context, "task-reduction", "--task reconstruction or l1", used=not own)
+    require_use(context, "task-reduction", "--task reconstruction, l1 or ssim", used=not own)
     if options["compiled"] and options["masks"] == "shared":
         raise click.UsageError(
             "expected --masks fresh with --compile: a graph cannot set generators; got shared"
         )
-    if options["task"] == "none" and not options["weight"]:
+    if options["task"] == "none" and not options["weight"] and options["source"] == "none":
         raise click.UsageError("expected a task or a rule to train by; got --task none and --weight 0")
     for name in ("order", "alphas"):
         used = options["rule"] in _POLYNOMIAL or options[name] is None
@@ -249,7 +257,7 @@ def _resolved(command: click.Command, options: dict[str, Any]) -> dict[str, Any]
     found: dict[str, Any] = {}
     for name, option in _names(command).items():
         value = options[name]
-        value = parsed_arguments(value) if isinstance(value, tuple) else value
+        value = parsed_arguments(value, option) if isinstance(value, tuple) else value
         found[option] = str(value) if isinstance(value, Path) else value
     return found
 

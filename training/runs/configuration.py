@@ -32,8 +32,8 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 _ELSEWHERE = ("config", "output", "resume")
 """Options that no file can hold: they say which one, or where."""
-_MAPPED = "network-argument"
-"""The option that may be given often, each time with a name of its own: in YAML a mapping."""
+_MAPPED = {"network-argument": "width=128", "ramp": "idempotency=0.2-0.5"}
+"""Options that may be given often, each time with a name of its own, as here; in YAML mappings."""
 
 
 def read_options(path: Path, names: Mapping[str, str]) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def write_options(path: Path, head: str, options: Mapping[str, Any]) -> None:
         draft.write_text(f"# {head}\n{text}", encoding="utf-8")
 
 
-def parsed_arguments(given: tuple[str, ...]) -> dict[str, Any]:
+def parsed_arguments(given: tuple[str, ...], option: str = "network-argument") -> dict[str, Any]:
     """Return what `name=value` pairs say, each value read as YAML.
 
     >>> parsed_arguments(("width=128", "bias=false", "rates=[1, 2]"))
@@ -85,7 +85,7 @@ def parsed_arguments(given: tuple[str, ...]) -> dict[str, Any]:
     for pair in given:
         name, equals, text = pair.partition("=")
         if not equals or not name.isidentifier():
-            raise ValueError(f"expected --{_MAPPED} as in width=128; got {pair}")
+            raise ValueError(f"expected --{option} as in {_MAPPED[option]}; got {pair}")
         try:
             arguments[name] = yaml.safe_load(text)
         except yaml.YAMLError:
@@ -95,12 +95,12 @@ def parsed_arguments(given: tuple[str, ...]) -> dict[str, Any]:
 
 def _given(name: str, value: Any, path: Path) -> Any:
     """A value as the command line would have it."""
-    if name == _MAPPED and isinstance(value, dict):
+    if name in _MAPPED and isinstance(value, dict):
         flow = {key: yaml.safe_dump(entry, default_flow_style=True) for key, entry in value.items()}
         return [f"{key}={text.removesuffix('...' + chr(10)).strip()}" for key, text in flow.items()]
-    if name != _MAPPED and isinstance(value, list) and not any(isinstance(x, list | dict) for x in value):
+    if name not in _MAPPED and isinstance(value, list) and not any(isinstance(x, list | dict) for x in value):
         return ",".join(map(str, value))
-    if name == _MAPPED or isinstance(value, list | dict):
-        kind = "a mapping" if name == _MAPPED else "one value or a list"
+    if name in _MAPPED or isinstance(value, list | dict):
+        kind = "a mapping" if name in _MAPPED else "one value or a list"
         raise ValueError(f"expected {kind} for {name} in {path}; got {type(value).__name__}")
     return str(value)  # a number would be cut to what the option takes

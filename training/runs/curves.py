@@ -20,17 +20,16 @@ _FEW = 20
 
 
 def run_curves(history: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw one run's task loss and idempotent error by steps, the guard against collapse beside them.
+    """Draw the parts of a run's loss and the idempotent error by steps, and the guard against collapse.
 
     Args:
         history: the columns of a metrics.csv.
     """
+    parts = [name.removesuffix("_gradient") for name in history if name.endswith("_gradient")]
+    parts = [name for name in parts if name != "idempotency"]  # which is drawn on held-out data
     panels = {
-        "loss": {
-            "task": "task, training",
-            "validation_task": "task, validation",
-            "validation_error": "idempotent error",
-        },
+        "loss": {name: f"{name}, training" for name in parts}
+        | {"validation_task": "task, validation", "validation_error": "idempotent error"},
         "guard: share of variance kept": {"validation_kept": "variance kept"},
         "guard: effective rank": {"validation_rank": "effective rank"},
     }

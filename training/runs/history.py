@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-COLUMNS = (
-    *("step", "epoch", "learning_rate", "task", "idempotency"),
-    *("task_gradient", "idempotency_gradient", "cosine"),
-    *(f"validation_{name}" for name in (*MEASURES, "collapsed")),
-)
+
+def columns(parts: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns of a run with these parts in its loss."""
+    names = tuple(parts)
+    gradients = (f"{name}_gradient" for name in names)
+    measures = (f"validation_{name}" for name in (*MEASURES, "collapsed"))
+    return ("step", "epoch", "learning_rate", *names, *gradients, "cosine", *measures)
+
 
 _EVERY = 30
 """Seconds between two lines of progress, at least."""
@@ -36,16 +39,19 @@ class History:
     Args:
         path: the .csv file.
         length: how much of it to keep; None for a new one.
+        parts: of the loss, by name.
         loggers: of Lightning's kind; they see each row too.
 
     Raises:
         ValueError: the file is shorter than that.
     """
 
-    def __init__(self, path: Path, length: int | None, loggers: Iterable[Any] = ()) -> None:
-        self.path, self.loggers = path, tuple(loggers)
+    def __init__(
+        self, path: Path, length: int | None, parts: Iterable[str], loggers: Iterable[Any] = ()
+    ) -> None:
+        self.path, self.loggers, self.columns = path, tuple(loggers), columns(parts)
         if length is None:
-            path.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+            path.write_text(",".join(self.columns) + "\n", encoding="utf-8")
         elif not path.is_file() or path.stat().st_size < length:
             raise ValueError(f"expected {path} as the checkpoint knows it, {length} bytes or more; got less")
         else:
@@ -61,7 +67,7 @@ class History:
     def write(self, row: Mapping[str, float]) -> None:
         """Append a row; columns that it does not name stay empty."""
         line = StringIO()
-        csv.writer(line, lineterminator="\n").writerow(_shown(row.get(name)) for name in COLUMNS)
+        csv.writer(line, lineterminator="\n").writerow(_shown(row.get(name)) for name in self.columns)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line.getvalue())
         values = {name: float(value) for name, value in row.items() if name != "step"}
@@ -77,8 +83,9 @@ class History:
 def read_history(path: Path) -> dict[str, list[float]]:
     """Return the columns of a table; nan where a row has no entry."""
     with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name] or "nan") for row in rows] for name in COLUMNS}
+        table = csv.DictReader(file)
+        rows, names = list(table), table.fieldnames or ()
+    return {name: [float(row[name] or "nan") for row in rows] for name in names}
 
 
 class Bar:

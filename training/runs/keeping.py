@@ -43,7 +43,8 @@ class Pace:
         steps: how many there are.
         accumulate: batches a step.
         an_epoch: batches an epoch.
-        validate, checkpoint, log: steps between two validations, checkpoints, rows of metrics.csv.
+        validate, checkpoint, log, draw: steps between two validations, checkpoints, rows of metrics.csv,
+            sheets of pictures.
         patience: validations in turn at which outputs may be collapsed; 0: any number.
         score: what the best network has least of, given the measures; nan where it cannot be best.
     """
@@ -54,6 +55,7 @@ class Pace:
     validate: int
     checkpoint: int
     log: int
+    draw: int
     patience: int
     score: Callable[[Measured], float]
 
@@ -88,6 +90,7 @@ class Keeper(pl.Callback):
         pace: how often to do what.
         measure: returns the measures of the network on the validation part.
         write: writes the network to a path.
+        draw: writes a sheet of pictures, given the step, if the network makes some.
         history, bar: where rows and progress go.
         seed: of the network's own chance, dropout for one.
         facts: what a checkpoint says of its run, that none goes on from another's.
@@ -100,13 +103,14 @@ class Keeper(pl.Callback):
         pace: Pace,
         measure: Callable[[], dict[str, Any]],
         write: Callable[[Path], None],
+        draw: Callable[[int], None] | None,
         history: History | None,
         bar: Bar,
         seed: int,
         facts: Mapping[str, Any],
         progressed: Progressed | None,
     ) -> None:
-        self.folder, self.pace, self.measure, self.write = folder, pace, measure, write
+        self.folder, self.pace, self.measure, self.write, self.draw = folder, pace, measure, write, draw
         self.history, self.bar, self.seed, self.facts = history, bar, seed, dict(facts)
         self.progressed = progressed or Progressed()
         self.random: list[dict[str, Any]] | None = None
@@ -125,6 +129,7 @@ class Keeper(pl.Callback):
             seed_all(self.seed + trainer.global_rank)
             now.last = self._measured(trainer)
             now.spread = not now.last["collapsed"]
+            self._show(trainer)
             self._save(trainer, module)
         else:
             restore(self.random[trainer.global_rank], module.device)
@@ -147,6 +152,7 @@ class Keeper(pl.Callback):
         if validates or now.step % pace.log == 0:
             row |= {name: value for name, value in outputs.items() if name != "loss"}
             self._log(row | {"learning_rate": trainer.optimizers[0].param_groups[0]["lr"]})
+        self._show(trainer)
         if validates:
             self._judge(trainer)
         # Not after the last step, from which there is nothing to go on with.
@@ -173,6 +179,12 @@ class Keeper(pl.Callback):
     def _log(self, row: dict[str, Any]) -> None:
         if self.history is not None:
             self.history.write({name: float(value) for name, value in row.items()})
+
+    def _show(self, trainer: pl.Trainer) -> None:
+        step = self.progressed.step
+        due = step % self.pace.draw == 0 or step == self.pace.steps
+        if self.draw is not None and due and trainer.is_global_zero:
+            self.draw(step)
 
     def _judge(self, trainer: pl.Trainer) -> None:
         """Keep the network if it is the best; stop if the outputs collapsed once too often."""

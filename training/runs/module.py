@@ -1,4 +1,4 @@
-"""A network trained to be idempotent, as a LightningModule: a task's loss and a rule's, side by side.
+"""Networks in training, as LightningModules: what all have, and a task's loss and a rule's side by side.
 
     y = f(x),    loss = a·task(y, batch) + w·(what `idempotency_loss` returns at y)
 
@@ -9,6 +9,7 @@ itself.  So under data parallelism the gradients that are averaged are those of 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from analysis.collapse import VARIANCE_FLOOR
 from analysis.frameworks import in_mode
 from training.measures import measure
+from training.objective.distances import l1, l2, ssim
 from training.rules.applications import shared_masks
 from training.rules.loss import IdempotencyLoss
 
@@ -76,20 +78,140 @@ def clean(batch: Any) -> Any:
     return batch.clean if isinstance(batch, Noisy) else batch
 
 
-def reconstruction(y: Tensor, batch: Any) -> Float[Tensor, ""]:
-    """Return the mean square of what f missed."""
-    return (y - inputs(batch)).square().mean()
+def reconstruction(distance: Callable[[Tensor, Tensor], Tensor]) -> Task:
+    """Return the task of leaving inputs as they are, by a distance."""
+    return lambda y, batch: distance(y, inputs(batch))
 
 
-def l1(y: Tensor, batch: Any) -> Float[Tensor, ""]:
-    """Return the mean absolute value of what f missed."""
-    return (y - inputs(batch)).abs().mean()
+TASKS: dict[str, Task] = {
+    "reconstruction": reconstruction(l2),
+    "l1": reconstruction(l1),
+    "ssim": reconstruction(ssim),
+}
 
 
-TASKS: dict[str, Task] = {"reconstruction": reconstruction, "l1": l1}
+class Training(pl.LightningModule):
+    """What every training has: an optimizer, its schedule, losses that must be finite, gradients to report.
+
+    Args:
+        net: f; its output must have its input's shape.
+        optimizer: makes the optimizer of the parameters; Adam with rate 10⁻³ when None.
+        schedule: the factor of the learning rate at an optimizer step, 1 when None.
+        gradients_every: how many batches lie between reports of the parts' gradient norms and of the cosine
+            between the rule's gradient and all others'; each costs a backward pass a part.  0: never.
+        masks: of dropout, "fresh" in each pass or "shared" by those of a step (`shared_masks`).
+
+    Raises:
+        ValueError: a name is unknown.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        *,
+        optimizer: Callable[[Iterator[nn.Parameter]], Optimizer] | None = None,
+        schedule: Callable[[int], float] | None = None,
+        gradients_every: int = 50,
+        masks: Masks = "fresh",
+    ) -> None:
+        super().__init__()
+        if masks not in get_args(Masks):
+            raise ValueError(f"`masks` must be one of {', '.join(get_args(Masks))}; got {masks!r}")
+        self.net, self.masks = net, masks
+        self.optimizer, self.schedule = optimizer, schedule
+        self.gradients_every = gradients_every
+        self.batches = 0
+        """Batches begun so far, over all resumptions."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Of the parts that the loss has."""
+
+    @abstractmethod
+    def losses(self, batch: Any) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return each part by its name: its value, and what it adds to the loss."""
+
+    @abstractmethod
+    def measured(self, f: Callable[[Tensor], Tensor], batch: Any) -> dict[str, float | bool]:
+        """Return how f fares on a batch, with the guard against collapse."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return f(x)."""
+        y: Tensor = self.net(x)
+        return y
+
+    def training_step(self, batch: Any, _: int) -> dict[str, Tensor]:
+        """Return the loss, the parts' values and, where they are due, the gradients' norms and cosine."""
+        self.batches += 1
+        with shared_masks(self.net) if self.masks == "shared" else nullcontext():
+            parts = self.losses(batch)
+        self._require_finite({name: value for name, (value, _) in parts.items()}, inputs(batch))
+        found = {name: value.detach() for name, (value, _) in parts.items()}
+        losses = {name: loss for name, (_, loss) in parts.items()}
+        if self.gradients_every and self.batches % self.gradients_every == 0:
+            found |= self._gradients(losses)
+        self.log_dict(found)
+        return {"loss": torch.stack(list(losses.values())).sum(), **found}
+
+    def on_before_optimizer_step(self, _: Optimizer) -> None:
+        """Refuse gradients that are not finite, except where a scaler looks after them."""
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+            return
+        gradients = [p.grad for p in self.net.parameters() if p.grad is not None]
+        if not all(torch.stack([g.isfinite().all() for g in gradients]).tolist()):
+            names = [n for n, p in self.net.named_parameters() if p.grad is not None]
+            name = next(n for n, g in zip(names, gradients, strict=True) if not g.isfinite().all())
+            raise NotFiniteError(f"expected finite gradients; got one that is not, of {name}")
+
+    def validation_step(self, batch: Any, _: int) -> None:
+        """Log how f fares on the batch."""
+        found = self.measured(self.net, batch)
+        self.log_dict({f"validation_{name}": float(value) for name, value in found.items()})
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer and the schedule of its rate, step by step."""
+        make = self.optimizer or torch.optim.Adam
+        made = make(self.net.parameters())
+        if self.schedule is None:
+            return made
+        rate = torch.optim.lr_scheduler.LambdaLR(made, self.schedule)
+        return {"optimizer": made, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add how many batches were trained on."""
+        checkpoint["batches"] = self.batches
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on counting from there."""
+        self.batches = checkpoint["batches"]
+
+    def _gradients(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Each part's norm, weights included, and the cosine between the rule's and the sum of the others."""
+        weights = [p for p in self.net.parameters() if p.requires_grad]
+        rows = {}
+        for name, loss in losses.items():
+            found = torch.autograd.grad(loss, weights, retain_graph=True, materialize_grads=True)
+            rows[name] = torch.cat([g.flatten().float() for g in found])
+        norms = {f"{name}_gradient": row.norm() for name, row in rows.items()}
+        rule = rows.pop("idempotency", None)
+        if rule is None or not rows:
+            return norms
+        others = torch.stack(list(rows.values())).sum(0)
+        return norms | {"cosine": torch.cosine_similarity(rule, others, dim=0)}
+
+    def _require_finite(self, values: dict[str, Tensor], x: Tensor) -> None:
+        bad = [f"the {name} loss is {v.item():g}" for name, v in values.items() if not v.isfinite()]
+        others = self.trainer.world_size > 1  # of which one that went on alone would wait for ever
+        if not (self.trainer.strategy.reduce_boolean_decision(not bad) if others else not bad):
+            said = [" and ".join(bad) + _origin(self.net, x) if bad else ""]
+            if others:
+                said = said * self.trainer.world_size
+                dist.all_gather_object(said, said[self.trainer.global_rank])
+            raise NotFiniteError(f"expected finite losses; {next(filter(None, said))}")
 
 
-class IdempotentTraining(pl.LightningModule):
+class IdempotentTraining(Training):
     """A network with its task and its rule, ready for `lightning.Trainer.fit`.
 
     A batch is a tensor of inputs, a tuple or list that begins with it, or a mapping in which it is
@@ -97,7 +219,7 @@ class IdempotentTraining(pl.LightningModule):
 
     Args:
         net: f; its output must have its input's shape.
-        task: "reconstruction" (mean square), "l1", a function of f(x) and the batch without noise
+        task: "reconstruction" (mean square), "l1", "ssim", a function of f(x) and the batch without noise
             that returns a scalar, or None.
         weight: w, of the rule; 0 leaves it out.
         task_weight: a.
@@ -136,109 +258,45 @@ class IdempotentTraining(pl.LightningModule):
         masks: Masks = "fresh",
         **rule: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            net, optimizer=optimizer, schedule=schedule, gradients_every=gradients_every, masks=masks
+        )
         if isinstance(task, str) and task not in TASKS:
             raise ValueError(f"`task` must be one of {', '.join(TASKS)}, or a function; got {task!r}")
         if task_reduction not in get_args(TaskReduction):
             names = ", ".join(get_args(TaskReduction))
             raise ValueError(f"`task_reduction` must be one of {names}; got {task_reduction!r}")
-        if masks not in get_args(Masks):
-            raise ValueError(f"`masks` must be one of {', '.join(get_args(Masks))}; got {masks!r}")
-        self.net, self.masks = net, masks
         self.criterion = IdempotencyLoss(net, **rule)
         self.task = TASKS[task] if isinstance(task, str) else task
         self.summed = isinstance(task, str) and task_reduction == "half_sum"
         self.weight, self.task_weight = weight, task_weight
-        self.optimizer, self.schedule = optimizer, schedule
-        self.gradients_every = gradients_every
-        self.batches = 0
-        """Batches begun so far, over all resumptions."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return f(x)."""
-        y: Tensor = self.net(x)
-        return y
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The task and the rule, whether there are both or one."""
+        return ("task", "idempotency")
 
     def idempotency(self, x: Tensor, y: Tensor) -> Float[Tensor, ""]:
         """Return the rule's loss at y = f(x)."""
         loss: Tensor = self.criterion(y, x=x if self.criterion.options.rule == "m1" else None)
         return loss
 
-    def training_step(self, batch: Any, _: int) -> dict[str, Tensor]:
-        """Return the loss, both parts' values and, where they are due, the gradients' norms and cosine."""
-        self.batches += 1
+    def losses(self, batch: Any) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return the task's and the rule's value, and what they add to the loss."""
         x = inputs(batch)
-        values, losses = {}, {}
-        with shared_masks(self.net) if self.masks == "shared" else nullcontext():
-            y = self.net(x)
-            if self.task is not None:
-                values["task"] = missed(self.task, y, batch)
-                scale = y[0].numel() / 2 if self.summed else 1.0
-                losses["task"] = self.task_weight * scale * values["task"]
-            if self.weight:
-                values["idempotency"] = self.idempotency(x, y)
-                losses["idempotency"] = self.weight * values["idempotency"]
-        self._require_finite(values, x)
-        found = {name: value.detach() for name, value in values.items()}
-        if self.gradients_every and self.batches % self.gradients_every == 0:
-            found |= self._gradients(losses)
-        self.log_dict(found)
-        return {"loss": torch.stack(list(losses.values())).sum(), **found}
+        y, found = self.net(x), {}
+        if self.task is not None:
+            value = missed(self.task, y, batch)
+            scale = y[0].numel() / 2 if self.summed else 1.0
+            found["task"] = value, self.task_weight * scale * value
+        if self.weight:
+            value = self.idempotency(x, y)
+            found["idempotency"] = value, self.weight * value
+        return found
 
-    def on_before_optimizer_step(self, _: Optimizer) -> None:
-        """Refuse gradients that are not finite, except where a scaler looks after them."""
-        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
-            return
-        gradients = [p.grad for p in self.net.parameters() if p.grad is not None]
-        if not all(torch.stack([g.isfinite().all() for g in gradients]).tolist()):
-            names = [n for n, p in self.net.named_parameters() if p.grad is not None]
-            name = next(n for n, g in zip(names, gradients, strict=True) if not g.isfinite().all())
-            raise NotFiniteError(f"expected finite gradients; got one that is not, of {name}")
-
-    def validation_step(self, batch: Any, _: int) -> None:
-        """Log the task's loss, how idempotent f is on the batch, and the guard against collapse."""
-        found = measured(self.net, batch, self.task)
-        self.log_dict({f"validation_{name}": float(value) for name, value in found.items()})
-
-    def configure_optimizers(self) -> Any:
-        """Return the optimizer and the schedule of its rate, step by step."""
-        make = self.optimizer or torch.optim.Adam
-        made = make(self.net.parameters())
-        if self.schedule is None:
-            return made
-        rate = torch.optim.lr_scheduler.LambdaLR(made, self.schedule)
-        return {"optimizer": made, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add how many batches were trained on."""
-        checkpoint["batches"] = self.batches
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on counting from there."""
-        self.batches = checkpoint["batches"]
-
-    def _gradients(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Each part's norm, weights included, and the cosine between them."""
-        weights = [p for p in self.net.parameters() if p.requires_grad]
-        rows = {}
-        for name, loss in losses.items():
-            found = torch.autograd.grad(loss, weights, retain_graph=True, materialize_grads=True)
-            rows[name] = torch.cat([g.flatten().float() for g in found])
-        norms = {f"{name}_gradient": row.norm() for name, row in rows.items()}
-        if len(rows) < 2:
-            return norms
-        a, b = rows.values()
-        return norms | {"cosine": torch.cosine_similarity(a, b, dim=0)}
-
-    def _require_finite(self, values: dict[str, Tensor], x: Tensor) -> None:
-        bad = [f"the {name} loss is {v.item():g}" for name, v in values.items() if not v.isfinite()]
-        others = self.trainer.world_size > 1  # of which one that went on alone would wait for ever
-        if not (self.trainer.strategy.reduce_boolean_decision(not bad) if others else not bad):
-            said = [" and ".join(bad) + _origin(self.net, x) if bad else ""]
-            if others:
-                said = said * self.trainer.world_size
-                dist.all_gather_object(said, said[self.trainer.global_rank])
-            raise NotFiniteError(f"expected finite losses; {next(filter(None, said))}")
+    def measured(self, f: Callable[[Tensor], Tensor], batch: Any) -> dict[str, float | bool]:
+        """Return the task's loss, how idempotent f is on the batch, and the guard against collapse."""
+        return measured(f, batch, self.task)
 
 
 def measured(f: Callable[[Tensor], Tensor], batch: Any, task: Task | None) -> dict[str, float | bool]:

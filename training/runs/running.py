@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
+import math
 import signal
 import threading
 import warnings
@@ -18,15 +19,18 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from corrector.cli import Interrupted, Refused
 from training.foreign import foreign
+from training.generation.generator import save_noise
 
 from . import choices
 from .batches import Batches
 from .checkpoints import load_run
 from .configuration import write_options
-from .folder import BEST, CHECKPOINT, CONFIG, METRICS, NETWORK, SUMMARY, alone, require_new
+from .folder import BEST, CHECKPOINT, CONFIG, METRICS, NETWORK, NOISE, SHEETS, SUMMARY, alone, require_new
+from .generative import GenerativeTraining
 from .history import Bar, History
 from .keeping import CollapseError, Keeper, Pace, Progressed, score
 from .module import NotFiniteError, inputs
+from .showing import draw_sheet, judged
 from .summary import conclude, doubts, show
 
 if TYPE_CHECKING:
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     import lightning.pytorch as pl
     from torch import nn
 
+_SHEETS = 10
+"""Of pictures in a run, where nothing else is said."""
 _EXPECTED = (
     "does not have many workers",
     "GPU available but not used",
@@ -79,7 +85,11 @@ def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> Non
             (folder / CHECKPOINT).unlink()  # there is nothing to go on with
     if not first:
         raise click.exceptions.Exit(stopped is not None)
-    show(rows, keeper.progressed.best_step)
+    generates = run.parts.noise is not None
+    show(rows, keeper.progressed.best_step, generates=generates)
+    if generates and options["evaluate"]:
+        found = judged(run, folder, options["recipe"] or "f")
+        click.echo("" if found is None else f"\n{found}")
     advice = "a lower --weight or --learning-rate or a larger --task-weight may help"
     if stopped is None and rows["after"]["collapsed"]:
         stopped = "the outputs are collapsed in the end"
@@ -93,6 +103,8 @@ def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> Non
     best = keeper.progressed.best_step
     of_best = f"; the best on held-out data, of step {best}: {folder / BEST}" if "best" in rows else ""
     click.echo(f"\nNetwork: {folder / NETWORK}{of_best}")
+    if generates:
+        click.echo(f"Pictures: {folder / SHEETS}; more by corrector generate {folder}")
 
 
 def _prepared(
@@ -114,6 +126,9 @@ def _prepared(
     if not steps:
         raise ValueError(f"expected --accumulate of at most {batches.total}, the batches; got {accumulate}")
     module.schedule = choices.schedule(options, steps)
+    generates = isinstance(module, GenerativeTraining)
+    if isinstance(module, GenerativeTraining):
+        module.steps = batches.total
     loggers = choices.loggers(options["logger"], folder) if first else ()
     facts = {name: value for name, value in resolved.items() if name != "workers"} | {
         "processes": world,
@@ -123,8 +138,10 @@ def _prepared(
     progressed = _progressed(folder, facts, module) if options["resume"] else None
     if first and not options["resume"]:
         _begin(folder, resolved, held)
+        if run.parts.noise is not None:
+            save_noise(run.parts.noise, folder / NOISE)
     length = progressed.length if progressed else None
-    history = History(folder / METRICS, length, loggers) if first else None
+    history = History(folder / METRICS, length, module.names, loggers) if first else None
     if first:
         for draft in folder.glob(".*-*"):  # of what was being written when the run was killed
             draft.unlink()
@@ -135,8 +152,10 @@ def _prepared(
         validate=options["validate_every"] or max(1, batches.an_epoch // accumulate),
         checkpoint=options["checkpoint_every"],
         log=options["log_every"],
+        draw=options["sheets_every"] or max(1, steps // _SHEETS),
         patience=options["patience"],
-        score=lambda found: score(found, options["weight"]),
+        # Of generative networks the one that collapsed would reconstruct best, and be most idempotent.
+        score=lambda found: math.nan if generates else score(found, options["weight"]),
     )
     bar = Bar(steps, shown=first)
     keeper = Keeper(
@@ -144,6 +163,7 @@ def _prepared(
         pace,
         lambda: run.measure(run.validation),
         run.write,
+        (lambda step: draw_sheet(run, folder, step)) if generates else None,
         history,
         bar,
         options["seed"],

@@ -53,7 +53,7 @@ def conclude(
     summary = {
         "stopped": stopped,
         "steps": keeper.progressed.step,
-        "corrector": str(run.module.criterion.options.corrector),
+        "corrector": str(run.corrector),
         "best_step": keeper.progressed.best_step if keeper.progressed.best else None,
         "test": {name: _plain(row) for name, row in rows.items()},
         "options": dict(options),
@@ -63,14 +63,21 @@ def conclude(
     return rows
 
 
-def show(rows: Rows, best_step: int) -> None:
-    """Print the table, whole however narrow the terminal is."""
+def show(rows: Rows, best_step: int, *, generates: bool = False) -> None:
+    """Print the table, whole however narrow the terminal is.
+
+    Args:
+        rows: of it.
+        best_step: when the best network was written.
+        generates: whether all but the task was measured at noise.
+    """
     from rich.console import Console
     from rich.measure import Measurement
     from rich.table import Table
 
     console = Console() if sys.stdout.isatty() else Console(width=120)
-    table = Table(title="Held-out data that had no part in training")
+    what = "Held-out data that had no part in training"
+    table = Table(title=f"{what}; all but the task at noise" if generates else what)
     table.add_column("network")
     columns = [name for name in MEASURES if name in rows["before"]]
     for column in columns:

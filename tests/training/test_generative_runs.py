@@ -1,0 +1,211 @@
+"""`corrector train` of networks that generate: what a run leaves, goes on after a kill, and refuses."""
+
+import csv
+import json
+
+import matplotlib.image
+import pytest
+import torch
+import yaml
+from click.testing import CliRunner
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from tests.training.pictures import pixels, written
+from training import digits
+from training.generation.results import Evaluation
+from training.objective.recipes import RECIPES
+from training.runs.cli import train
+from training.runs.keeping import Keeper
+from training.weights import load_network
+
+SMALL = (
+    *("--network-argument", "widths=[4,6]", "--epochs", "2", "--batch-size", "100", "--pool", "50"),
+    *("--accelerator", "cpu", "--no-evaluate", "--patience", "0"),
+)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(train, [*map(str, arguments)])
+
+
+def small(*arguments):
+    return run("u-dcgan-digits", "digits", *SMALL, *arguments)
+
+
+def finished(result):
+    """Whatever became of the pictures, the run has ended."""
+    words = f"{result.output} {result.exception!r}"
+    assert result.exit_code == 0 or "collapsed" in words, words
+    return result.output
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_each_recipe_runs_and_leaves_what_reproduces_it(folder, name):
+    finished(small("--recipe", name, "--output", "run"))
+    left = {path.name for path in (folder / "run").iterdir()}
+    assert left == {
+        *("config.yaml", "metrics.csv", "network.safetensors", "noise.safetensors", "sheets"),
+        *("summary.json", "curves.png"),
+    }
+    chosen = yaml.safe_load((folder / "run" / "config.yaml").read_text())
+    for option, value in RECIPES[name].options.items():
+        if option not in ("batch_size", "pool"):
+            given = chosen[option.replace("_", "-")]
+            assert given == (dict(value) if option == "ramp" else value), option
+    finished(run("--config", "run/config.yaml", "--output", "again"))
+    assert contents(folder / "again") == contents(folder / "run")
+
+
+def test_a_run_leaves_a_network_its_noise_its_sheets_and_its_course(folder):
+    finished(small("--recipe", "imle-modified", "--output", "run", "--log-every", "1"))
+    with safe_open("run/network.safetensors", "pt") as file:
+        header = file.metadata()
+    assert (header["pixels"], header["source"]) == ("-1,1", "gaussian")
+    net = load_network(folder / "run" / "network.safetensors")
+    assert [part.out_channels for part in net if isinstance(part, torch.nn.Conv2d)] == [4, 6]
+    sheets = sorted(path.name for path in (folder / "run" / "sheets").iterdir())
+    assert (len(sheets), sheets[0], sheets[-1]) == (12 - 1 + 1, "step-000000.png", "step-000022.png")
+    assert matplotlib.image.imread(folder / "run" / "sheets" / sheets[-1]).shape[0] > 100
+    rows = list(csv.DictReader((folder / "run" / "metrics.csv").read_text().splitlines()))
+    assert {"reconstruction", "likelihood", "idempotency", "cosine"} < rows[0].keys()
+    assert [row["idempotency"] != "" for row in rows] == [step > 12 for step in range(1, 23)]
+    assert float(rows[-1]["likelihood"]) < float(rows[0]["likelihood"])
+    summary = json.loads((folder / "run" / "summary.json").read_text())
+    assert summary["best_step"] is None
+    assert summary["test"]["identity"]["error"] == 0
+
+
+class Killed(BaseException):
+    """As sudden as a signal."""
+
+
+@pytest.mark.parametrize("recipe", ["imle-modified", "ign"])
+def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(folder, monkeypatch, recipe):
+    options = ("--recipe", recipe, "--checkpoint-every", "5", "--refresh", "4", "--precision", "64-true")
+    finished(small(*options, "--output", "whole"))
+    save, count = Keeper._save, 0
+
+    def counted(self, trainer, module):
+        nonlocal count
+        save(self, trainer, module)
+        count += 1
+        if count == 4:  # at step 15, within a pool's time
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Keeper, "_save", counted)
+        with pytest.raises(Killed):
+            CliRunner().invoke(
+                train,
+                ["u-dcgan-digits", "digits", *options, *SMALL, "--output", "run"],
+                catch_exceptions=False,
+            )
+    torch.manual_seed(99)  # another process's generators are anywhere
+    finished(run("--resume", "--output", "run"))
+    assert contents(folder / "run") == contents(folder / "whole")
+
+
+def test_the_rule_and_its_corrector_are_chosen_beside_a_recipe(folder):
+    finished(small("--recipe", "paper", "--order", "2", "--weight", "0.5", "--output", "run"))
+    chosen = yaml.safe_load((folder / "run" / "config.yaml").read_text())
+    assert (chosen["order"], chosen["weight"], chosen["source"]) == (2, 0.5, "gaussian")
+    assert json.loads((folder / "run" / "summary.json").read_text())["corrector"] == "10x³ − 15x⁴ + 6x⁵"
+
+
+def test_what_a_recipe_says_a_file_may_override_and_the_command_line_both(folder):
+    (folder / "own.yaml").write_text("recipe: ign\npool: 70\nrefresh: 9\nweight: 3\n")
+    finished(small("--config", "own.yaml", "--weight", "4", "--output", "run"))
+    chosen = yaml.safe_load((folder / "run" / "config.yaml").read_text())
+    assert [chosen[name] for name in ("pool", "refresh", "weight", "tightness")] == [50, 9, 4.0, 2.5]
+
+
+@pytest.mark.usefixtures("cache")
+def test_pictures_of_data_with_labels_are_measured_in_the_end(folder, monkeypatch):
+    monkeypatch.setattr("training.runs.showing.classifier", quick_classifier)
+    shown = finished(small("--recipe", "paper", "--evaluate", "--output", "run"))
+    found = Evaluation.from_json((folder / "run" / "evaluation.json").read_text())
+    assert [row.name for row in found.rows] == ["f", "f²", "f³", "f⁵"]
+    assert (found.name, found.samples) == ("paper", 300)
+    assert found.rows[0].finite == 300
+    assert "held-out pictures" in shown
+    # Measured in f's own range: the noise and what the run itself measures are of one scale.
+    summary = json.loads((folder / "run" / "summary.json").read_text())["test"]["after"]
+    assert found.rows[0].idempotence["error"] == pytest.approx(summary["error"], rel=0.5)
+
+
+def quick_classifier(*arguments):
+    from training.generation.classifier import Recipe, classifier
+
+    return classifier(*arguments, Recipe(steps=30, strides=(2, 2, 2), features=8))
+
+
+@pytest.mark.usefixtures("cache")
+def test_colour_pictures_of_a_folder_are_learned(folder):
+    written(folder / "faces", pixels(24, 70, 64))
+    arguments = ("--network-argument", "widths=[4,4,4,4,8]", "--epochs", "2", "--batch-size", "8")
+    finished(
+        run("u-dcgan-celeba", "faces", "--size", "64", "--source", "fourier", *arguments, "--output", "run")
+    )
+    assert load_file(folder / "run" / "noise.safetensors")
+    rows = list(csv.DictReader((folder / "run" / "metrics.csv").read_text().splitlines()))
+    assert float(rows[-1]["validation_task"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--pool 9", "expected --pool together with --source or --recipe"),
+        ("--ramp idempotency=0-1", "expected --ramp together with --source or --recipe"),
+        ("--recipe gan", "'gan' is not one of 'paper', 'ign', 'naign'"),
+        ("--recipe ign --noise 1", "expected --noise together with --source none"),
+        ("--recipe ign --shape 64", "expected --shape together with --source none"),
+        ("--recipe ign --order 2", "expected --order together with --rule"),
+        ("--recipe ign --rule modified", "`rule` must be one of ordinary, inner, outer"),
+        ("--recipe paper --rule m1", "expected a rule and a task for pictures with --source; got --rule m1"),
+        ("--recipe paper --ramp rule=0-1", "expected --ramp of reconstruction"),
+        ("--recipe paper --ramp 0-1", "expected --ramp as in idempotency="),
+        ("--recipe paper --betas 2", "expected --betas as in 0.9,0.999"),
+        ("--recipe ign --optimizer sgd", "expected --betas together with --optimizer adam or adamw"),
+        ("--source gaussian --task none --weight 0", "expected a part to train by; got weight 0 for all"),
+        ("--recipe paper --network-argument depth=2", "widths, normalisation, dropout for u-dcgan-digits"),
+    ],
+)
+def test_mistakes_are_named_and_nothing_is_written(folder, arguments, words):
+    result = run("u-dcgan-digits", "digits", *arguments.split(), "--output", "run")
+    assert result.exit_code in (1, 2)
+    assert words in f"{result.output} {result.exception}"
+    assert not (folder / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("network", "data", "words"),
+    [
+        ("u-dcgan-digits", "normal", "expected pictures to generate: digits, mnist, celeba or a folder"),
+        ("u-dcgan-digits", "own:rows", "expected pictures to generate: digits, mnist, celeba or a folder"),
+        ("u-dcgan-mnist", "digits", "expected inputs that the network takes"),
+        ("N4", "digits", "expected inputs that the network takes"),
+    ],
+)
+def test_networks_and_data_that_make_no_pictures_are_refused(folder, network, data, words):
+    result = run(network, data, "--recipe", "paper", "--output", "run")
+    assert words in f"{result.output} {result.exception}"
+    assert not (folder / "run").exists()
+
+
+def test_pictures_are_given_in_the_range_of_the_network():
+    pictures = digits().part("train")
+    torch.testing.assert_close(pictures.between(-1, 1)[:5], 2 * pictures[:5] - 1)
+    assert pictures.between(-1, 1).viewed(64)[0].min() == -1
+    with pytest.raises(ValueError, match="`low` must be below `high`; got 1 and 1"):
+        pictures.between(1, 1)

@@ -1,0 +1,67 @@
+"""How far two pictures are apart, as a reconstruction is judged: by values, by squares, by structure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jaxtyping import Float
+
+Distance = Literal["l2", "l1", "ssim"]
+_WINDOW = 11
+"""Of the structural similarity as its authors take it; less for pictures that are smaller."""
+_DEVIATION = 1.5
+
+
+def l2(y: Tensor, x: Tensor) -> Float[Tensor, ""]:
+    """Return mean((y − x)²)."""
+    return (y - x).square().mean()
+
+
+def l1(y: Tensor, x: Tensor) -> Float[Tensor, ""]:
+    """Return mean(|y − x|)."""
+    return (y - x).abs().mean()
+
+
+def ssim(
+    y: Float[Tensor, "batch channels height width"], x: Float[Tensor, "batch channels height width"]
+) -> Float[Tensor, ""]:
+    """Return 1 − the structural similarity of pictures from −1 to 1, averaged over them.
+
+    0 for equal pictures, up to 2.  By Gaussian windows of deviation 1.5, 11×11 or as many as fit.
+
+    Raises:
+        ValueError: these are no pictures, or their side is below 3.
+
+    References: Wang et al., Image quality assessment: from error visibility to structural similarity (2004).
+    """
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    if y.ndim != 4 or min(y.shape[2:]) < 3:
+        raise ValueError(
+            "`ssim` needs pictures of 3×3 or more, shape (batch, channels, height, width); "
+            f"got {tuple(y.shape)}"
+        )
+    side = min(_WINDOW, (min(y.shape[2:]) - 1) // 2 * 2 + 1)
+    # The library takes its window from the deviation unless it is flat: 3.5 deviations to each side.
+    deviation = min(_DEVIATION, (side - 1) / 2 / 3.5)
+    similar = structural_similarity_index_measure(y, x, sigma=deviation, data_range=2.0)
+    if not isinstance(similar, Tensor):
+        raise TypeError(f"expected one number of the structural similarity; got {type(similar).__name__}")
+    return 1 - similar
+
+
+DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l2": l2, "l1": l1, "ssim": ssim}
+
+
+def scale(reduction: Literal["half_sum", "mean"], x: Tensor) -> float:
+    """Return what a mean over the entries of x is multiplied by: D/2 for "half_sum", 1 for "mean".
+
+    >>> scale("half_sum", torch.zeros(7, 3, 2)), scale("mean", torch.zeros(7, 3, 2))
+    (3.0, 1.0)
+    """
+    return x[0].numel() / 2 if reduction == "half_sum" else 1.0

@@ -1,0 +1,78 @@
+"""The nearest of many pictures that a network makes: what implicit maximum likelihood matches data with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from analysis.frameworks import in_mode
+from training.generators import generator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jaxtyping import Float
+
+    Noise = Callable[[int, torch.Generator], Tensor]
+
+_AT_A_TIME = 512
+
+
+class Pool(nn.Module):
+    """Inputs z₁ … z_P of f, and what f made of them when they were last drawn.
+
+        nearest(x) = z_k,   k = argmin_k ‖f(z_k) − x‖²
+
+    The inputs are a function of the seed and of how often they were drawn, so that a checkpoint holds that
+    number and f's pictures, not them.
+
+    Args:
+        count: P.
+        every: steps after which they are drawn anew.
+        noise: draws inputs, given how many and a generator.
+        seed: of the inputs.
+
+    Cost: P passes of f each time, and for a batch of B pictures with D numbers 2·B·P·D operations; memory of
+    2·P·D numbers.
+    """
+
+    pictures: Tensor
+    draws: Tensor
+    inputs: Tensor
+
+    def __init__(self, count: int, every: int, noise: Noise, seed: int) -> None:
+        super().__init__()
+        self.count, self.every, self.noise, self.seed = count, every, noise, seed
+        first = noise(1, generator(seed))[0]
+        self.register_buffer("pictures", torch.zeros(count, first.numel(), dtype=first.dtype))
+        self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("inputs", torch.zeros(count, *first.shape, dtype=first.dtype), persistent=False)
+        self._drawn = 0
+
+    def renew(self, f: nn.Module) -> None:
+        """Draw the inputs anew and look what f makes of them, in evaluation mode."""
+        self.draws += 1
+        z = self._inputs()
+        with torch.no_grad(), in_mode(f, "eval"):
+            for first in range(0, self.count, _AT_A_TIME):
+                made = f(z[first : first + _AT_A_TIME])
+                self.pictures[first : first + _AT_A_TIME] = made.flatten(1).to(self.pictures.dtype)
+
+    def nearest(self, x: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *shape"]:
+        """Return the inputs of which f made the pictures nearest to these."""
+        z = self._inputs()
+        with torch.no_grad():
+            rows = x.flatten(1).to(self.pictures.dtype)
+            # ‖f(z) − x‖² without ‖x‖², which is the same for all.
+            apart = torch.addmm(self.pictures.square().sum(1), rows, self.pictures.T, alpha=-2)
+            return z[apart.argmin(1)]
+
+    def _inputs(self) -> Tensor:
+        """The inputs of this time, drawn again where a checkpoint knows only how often they were."""
+        now = int(self.draws)
+        if self._drawn != now:
+            self.inputs.copy_(self.noise(self.count, generator(self.seed, now)))
+            self._drawn = now
+        return self.inputs

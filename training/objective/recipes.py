@@ -1,0 +1,199 @@
+"""Objectives by name, as the options of `corrector train` that they stand for.
+
+No torch here: the command line reads them before it knows whether there is anything to train.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from corrector import MCWEENY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from corrector import Corrector
+
+    from .parts import Part
+
+PARTS = ("reconstruction", "idempotency", "tightness", "likelihood")
+DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {
+        "source": "none",
+        "task": "reconstruction",
+        "task_weight": 1.0,
+        "task_reduction": None,
+        "weight": 1.0,
+        "rule": "modified",
+        "reduction": "half_sum",
+        "relaxation": 1.0,
+        "buffers": "keep",
+        "distance": "l2",
+        "at": "noise",
+        "tightness": 0.0,
+        "tightness_clamp": 1.5,
+        "likelihood": 0.0,
+        "pool": 4096,
+        "refresh": 50,
+        "ramp": MappingProxyType({}),
+    }
+)
+"""What each option is where a recipe says nothing of it."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An objective by name; print shows what it stands for.
+
+    Attributes:
+        name: "paper", "ign", "naign" or "imle-modified".
+        about: a sentence on it.
+        source: where it was published, or "".
+        options: of `corrector train`, by their parameters' names, that are not as by default.
+
+    >>> recipe("naign").parts()[1].refresh
+    1
+    """
+
+    name: str
+    about: str
+    source: str
+    options: Mapping[str, Any] = field(repr=False)
+
+    def parts(self, corrector: Corrector = MCWEENY) -> tuple[Part, ...]:
+        """Return the parts that `GenerativeTraining` descends, the rule with this corrector."""
+        return objective({**DEFAULTS, **self.options}, corrector)
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in self.options.items())
+        return f"{self.name}: {self.about} ({said})"
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {
+        found.name: found
+        for found in (
+            Recipe(
+                "paper",
+                "Reconstruction and the modified rule, nothing else.",
+                "Jensen and Vicary, section 3.1, which says no more of it.",
+                {"source": "gaussian", "batch_size": 128, "learning_rate": 1e-3},
+            ),
+            Recipe(
+                "ign",
+                "Reconstruction, idempotence and tightness by absolute values, as ports of it have them.",
+                "Shocher et al., Idempotent Generative Network (ICLR 2024).",
+                {
+                    "source": "fourier",
+                    "task": "l1",
+                    "task_weight": 20.0,
+                    "task_reduction": "mean",
+                    "weight": 20.0,
+                    "rule": "inner",
+                    "reduction": "mean",
+                    "distance": "l1",
+                    "tightness": 2.5,
+                    "batch_size": 256,
+                    "learning_rate": 1e-4,
+                    "betas": "0.5,0.999",
+                },
+            ),
+            Recipe(
+                "naign",
+                "Reconstruction and implicit maximum likelihood, its pool drawn anew for each batch.",
+                "Al-Jaff et al., A non-adversarial approach to idempotent generative modelling (2025); the "
+                "weights and the pool are not theirs.",
+                {
+                    "source": "gaussian",
+                    "weight": 0.0,
+                    "likelihood": 1.0,
+                    "pool": 256,
+                    "refresh": 1,
+                    "batch_size": 128,
+                    "learning_rate": 1e-3,
+                },
+            ),
+            Recipe(
+                "imle-modified",
+                "Implicit maximum likelihood with a large pool kept for many steps, then the modified rule.",
+                "",
+                {
+                    "source": "gaussian",
+                    "weight": 1.0,
+                    "likelihood": 1.0,
+                    "ramp": MappingProxyType({"idempotency": "0.5-0.7"}),
+                    "schedule": "cosine",
+                    "betas": "0.5,0.99",
+                    "batch_size": 128,
+                    "learning_rate": 1e-3,
+                },
+            ),
+        )
+    }
+)
+
+
+def recipe(name: str) -> Recipe:
+    """Return the recipe of this name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"`name` must be one of {', '.join(RECIPES)}; got {name!r}")
+    return RECIPES[name]
+
+
+def objective(options: Mapping[str, Any], corrector: Corrector) -> tuple[Part, ...]:
+    """Return the parts that options of `corrector train` ask for; those of weight 0 are left out.
+
+    Raises:
+        ValueError: an option is of a value that its part does not take.
+    """
+    from .parts import Idempotency, Likelihood, Reconstruction, Tightness
+
+    ramps = {name: ramp(name, text) for name, text in options["ramp"].items()}
+
+    def of(part: str, **named: Any) -> dict[str, Any]:
+        begin, whole = ramps.get(part, (0.0, 0.0))
+        return {name: options[option] for name, option in named.items()} | {"begin": begin, "whole": whole}
+
+    parts: list[Part] = []
+    if options["task"] != "none":
+        distance = "l2" if options["task"] == "reconstruction" else options["task"]
+        found = of("reconstruction", weight="task_weight")
+        found |= {"reduction": options["task_reduction"] or "half_sum", "distance": distance}
+        parts.append(Reconstruction(**found))
+    alike = {name: name for name in ("rule", "reduction", "relaxation", "buffers", "at", "distance")}
+    found = of("tightness", weight="tightness", distance="distance", clamp="tightness_clamp")
+    parts += [
+        Idempotency(corrector=corrector, **of("idempotency", weight="weight", **alike)),
+        Tightness(**found, reduction="mean" if options["reduction"] == "mean" else "half_sum"),
+        Likelihood(**of("likelihood", weight="likelihood", pool="pool", refresh="refresh")),
+    ]
+    return tuple(part for part in parts if part.weight)
+
+
+def ramp(part: str, text: str) -> tuple[float, float]:
+    """Return the shares of the run between which a part's weight grows, given as "0.2-0.5".
+
+    Raises:
+        ValueError: there is no such part, or the text is something else.
+
+    >>> ramp("tightness", "0.2-0.5")
+    (0.2, 0.5)
+    """
+    if part not in PARTS:
+        raise ValueError(f"expected --ramp of {', '.join(PARTS)}; got {part}")
+    low, _, high = str(text).partition("-")
+    try:
+        found = float(low), float(high)
+    except ValueError:
+        found = (1.0, 0.0)
+    if not 0 <= found[0] <= found[1] <= 1:
+        raise ValueError(
+            f"expected --ramp as in {part}=0.2-0.5, two shares of the run, the second not less; got {text}"
+        )
+    return found

@@ -1,0 +1,70 @@
+"""What a generative run shows of its pictures: sheets on the way, and what they are worth in the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from analysis.frameworks import in_mode
+from corrector.files import whole_file
+from training.generation.classifier import classifier
+from training.generation.evaluation import evaluate
+from training.generation.sheets import progression
+from training.generators import generator
+
+from .folder import EVALUATION, SHEETS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from training.generation.results import Evaluation
+
+    from .choices import Run
+
+_SHOWN = 12
+"""Pictures beside each other on a sheet."""
+_JUDGED = 2000
+"""Pictures that are measured, at most."""
+_SEED = 7
+
+
+def draw_sheet(run: Run, folder: Path, step: int) -> None:
+    """Write a sheet of noise and what f, f², f³ and f⁵ make of it, the same noise at each step."""
+    made = [run.test.z[:_SHOWN]]
+    home = next(run.module.net.parameters())
+    x = made[0].to(home)
+    with torch.no_grad(), in_mode(run.module.net, "eval"):
+        for _ in range(5):
+            x = run.module.net(x)
+            made.append(x.float().cpu())
+    rows = {"z": made[0], "f": made[1], "f²": made[2], "f³": made[3], "f⁵": made[5]}
+    figure = progression(rows, low=-1, high=1, columns=_SHOWN, title=f"step {step}")
+    (folder / SHEETS).mkdir(exist_ok=True)
+    with whole_file(folder / SHEETS / f"step-{step:06d}.png") as draft:
+        figure.savefig(draft)
+
+
+def judged(run: Run, folder: Path, name: str) -> Evaluation | None:
+    """Return what the pictures are worth, and write it; None where the data have no labels to learn from."""
+    images = run.parts.images
+    if images is None or run.parts.noise is None:
+        return None
+    train, held_out, real = images.part("train"), images.part("validation"), images.part("test")
+    if train.labels is None or real.labels is None:
+        return None
+    eye = classifier(train[:], train.labels, real[:], real.labels)
+    noise = run.parts.noise.cpu()(min(_JUDGED, len(real)), generator(_SEED))
+    found = evaluate(
+        run.module.net,
+        noise,
+        real[:],
+        eye,
+        train=train[:],
+        held_out=held_out[:],
+        name=name,
+        span=(-1.0, 1.0),
+    )
+    with whole_file(folder / EVALUATION) as draft:
+        draft.write_text(found.to_json() + "\n", encoding="utf-8")
+    return found
