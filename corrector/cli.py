@@ -38,6 +38,8 @@ _PARTS = {
     "audit": "training.cli",
     "train": "training.runs.cli",
     "sweep": "training.sweeping.cli",
+    "generate": "training.generation.cli",
+    "project": "training.generation.cli",
 }
 _DRAWING = ("analysis.figures", "training.figures")
 """Where the parts keep the figures that `corrector figures` draws."""

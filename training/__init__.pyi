@@ -9,6 +9,8 @@ from .data import mnist as mnist
 from .ensemble import Ensemble as Ensemble
 from .generation.classifier import classifier as classifier
 from .generation.evaluation import evaluate as evaluate
+from .generation.generator import Generator as Generator
+from .generation.generator import load_generator as load_generator
 from .generation.results import Evaluation as Evaluation
 from .graphs.recording import computational_graph as computational_graph
 from .measures import metrics as metrics

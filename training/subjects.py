@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import click
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .data import digits, mnist
+from .data import celeba, digits, image_folder, mnist
 from .foreign import place, told
 from .networks import known_name, network
 from .weights import load_network, load_weights, opened
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from jaxtyping import Float
+
+    from .data import Images
 
 _PICKLED = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
 DATA = ("digits", "mnist", "normal")
@@ -112,6 +116,40 @@ def named_inputs(
             "scale what the network is to see, and save it as float32"
         )
     return torch.from_numpy(loaded.astype("float64" if loaded.dtype == "float64" else "float32")), None
+
+
+def named_images(
+    name: str,
+    directory: Path | None,
+    pictures: Mapping[str, Any],
+    others: str = "normal, a folder of pictures, a .npy file or an import path",
+) -> Images:
+    """Return pictures by name, from their files or from a folder; damaged ones left out are told of.
+
+    Args:
+        name: "digits", "mnist", "celeba" or a folder.
+        directory: of MNIST's or CelebA's files.
+        pictures: what `image_folder` is to make of a folder's, or `celeba` of its own.
+        others: what else may be named, in words.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: there are no such pictures, too few, or damaged ones.
+    """
+    if name in ("digits", "mnist"):
+        return digits() if name == "digits" else mnist(directory)
+    if name == "celeba":
+        if directory is None:
+            raise ValueError("expected --data-dir with celeba, the folder of its files; got none")
+        return celeba(directory, **{key: value for key, value in pictures.items() if value})
+    if not Path(name).is_dir():
+        raise ValueError(f"expected digits, mnist, celeba, {others}; got {name}")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        images = image_folder(name, **pictures)
+    for warning in said:
+        click.echo(f"corrector: {warning.message}", err=True)
+    return images
 
 
 def imported(

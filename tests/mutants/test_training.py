@@ -797,7 +797,7 @@ MUTANTS = [
         EVALUATED + "::test_powers_are_powers",
     ),
     (
-        "training/generation/evaluation.py",
+        "training/generation/powers.py",
         'in_mode(net, "eval")',
         'in_mode(net, "train")',
         EVALUATED + "::test_networks_are_left_as_they_were",

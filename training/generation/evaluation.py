@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from analysis.frameworks import in_mode, require_instance
+from analysis.frameworks import require_instance
 from training.framework import Torch
 from training.generators import generator
 from training.measures import compare, guarded
-from training.rules.applications import application
 
 from .classes import class_coverage
 from .classifier import fingerprint
 from .distances import frechet_distance, frechet_limit, kernel_distance
 from .manifolds import density_coverage, precision_recall
 from .nearness import Nearness, compared, nearest
+from .powers import power_name, powers_of, require_powers
 from .results import IDEMPOTENCE, Evaluation, Row
 from .rows import as_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from jaxtyping import Float
     from torch import Tensor
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from .nearness import Distances
     from .rows import Rows
 
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SEARCHED = 1000
 """How many pictures of a row are looked for among all training pictures, which is what takes long."""
 
@@ -105,7 +104,7 @@ def evaluate(
     """
     started = time.perf_counter()
     require_instance(net)
-    _require_powers(powers, batch)
+    require_powers(powers, batch)
     if not span[0] < span[1]:
         raise ValueError(f"`span` must be black and white, the first less; got {span}")
     sets = {"real": real, "train": train, "held_out": held_out}
@@ -129,10 +128,10 @@ def evaluate(
         "mean picture": chosen["real"].mean(0).expand(count, *classifier.shape),
     }
     rows = []
-    for k, y, following, seconds in _iterates(net, inputs, powers, batch):
+    for k, y, following, seconds in powers_of(net, inputs, powers, batch):
         errors = guarded(compare(inputs.cpu(), y, following))
         said = {key: errors[key] for key in (*IDEMPOTENCE, "collapsed")}
-        rows.append(known.row(_power(k), _plain(y, span), said, seconds))
+        rows.append(known.row(power_name(k), _plain(y, span), said, seconds))
     return Evaluation(
         name=name,
         samples=count,
@@ -208,32 +207,8 @@ _UNKNOWN: dict[str, Any] = {
 )
 
 
-def _require_powers(powers: Sequence[int], batch: int) -> None:
-    if not powers or min(powers) < 1 or len(set(powers)) < len(powers):
-        raise ValueError(f"`powers` must be different numbers from 1; got {tuple(powers)}")
-    if batch < 1:
-        raise ValueError(f"`batch` must be at least 1; got {batch}")
-
-
 def _choice(x: Tensor, count: int, seed: int) -> Tensor:
     return x[torch.randperm(len(x), generator=generator(seed))[:count]]
-
-
-def _iterates(
-    net: Callable[[Tensor], Tensor], x: Tensor, powers: Sequence[int], batch: int
-) -> Iterator[tuple[int, Tensor, Tensor, float]]:
-    """K, fᵏ(x) and fᵏ⁺¹(x) on the CPU, and the seconds that fᵏ(x) took, for each power in turn."""
-    seconds = 0.0
-    y, before = x, x.cpu()
-    for k in range(1, max(powers) + 2):
-        began = time.perf_counter()
-        with torch.no_grad(), in_mode(net, "eval"):
-            y = torch.cat([application(net, part) for part in torch.split(y, batch)])
-        now = y.cpu()  # waits for the device
-        spent, seconds = seconds, seconds + time.perf_counter() - began
-        if k - 1 in powers:
-            yield k - 1, before, now, spent
-        before = now
 
 
 def _plain(y: Tensor, span: tuple[float, float]) -> Tensor:
@@ -244,10 +219,6 @@ def _plain(y: Tensor, span: tuple[float, float]) -> Tensor:
 
 def _spread(rows: Rows) -> float:
     return float(((rows - rows.mean(0)) ** 2).sum())
-
-
-def _power(k: int) -> str:
-    return "f" if k == 1 else f"f{str(k).translate(_SUPERSCRIPTS)}"
 
 
 def _held() -> float:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from .nearness import Nearness
+from .tables import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -222,8 +223,4 @@ _NOVELTY: tuple[_Column, ...] = (
 def _table(columns: Sequence[_Column], rows: Sequence[tuple[str, Row]]) -> list[str]:
     lines = [["", *(heading for heading, _ in columns)]]
     lines += [[name, *(cell(row) for _, cell in columns)] for name, row in rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
-        for line in lines
-    ]
+    return aligned(lines)

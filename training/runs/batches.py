@@ -6,7 +6,6 @@ and whatever a data set of one's own draws by chance.  So nothing about them nee
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,17 +14,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
 
-import click
 import torch
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
-from training.data import NOISES, Pictures, celeba, digits, image_folder, mnist
+from training.data import NOISES, Pictures
 from training.data.images import Part
 from training.foreign import told
 from training.generators import chance, generator
-from training.subjects import imported, named_inputs
+from training.subjects import imported, named_images, named_inputs
 
 from .generative import Drawn
 from .module import Noisy, inputs
@@ -99,13 +97,13 @@ def named_parts(
             raise ValueError(
                 f"expected pictures to generate: digits, mnist, celeba or a folder of them; got {name}"
             )
-        return _generated(_images(name, directory, pictures), source, dtype)
+        return _generated(named_images(name, directory, pictures), source, dtype)
     if ":" in name:
         data = imported(name, "a tensor or a Dataset", _is_data)
     elif name == "normal" or Path(name).suffix == ".npy":
         data = named_inputs(name, net, directory, None, seed)[0]
     else:
-        images = _images(name, directory, pictures)
+        images = named_images(name, directory, pictures)
         rows = str(prod(images.shape)) if name in ("digits", "mnist") else None
         train, validation, test = (_reshaped(images.part(part), shape or rows) for part in get_args(Part))
         validation, test = (part[:_MEASURED].to(dtype) for part in (validation, test))
@@ -139,27 +137,6 @@ def _generated(images: Images, source: str, dtype: torch.dtype) -> Parts:
         x = part[:_MEASURED].to(dtype)
         held.append(Drawn(x, noise(_MEASURED, generator(_DRAWN, i))))
     return Parts(train, torch.arange(len(train)), held[0], held[1], dtype, noise, images)
-
-
-def _images(name: str, directory: Path | None, pictures: Mapping[str, Any]) -> Images:
-    """Pictures by name, from their files or from a folder."""
-    if name in ("digits", "mnist"):
-        return digits() if name == "digits" else mnist(directory)
-    if name == "celeba":
-        if directory is None:
-            raise ValueError("expected --data-dir with celeba, the folder of its files; got none")
-        return celeba(directory, **{key: value for key, value in pictures.items() if value})
-    if not Path(name).is_dir():
-        raise ValueError(
-            "expected digits, mnist, celeba, normal, a folder of pictures, a .npy file or an import path; "
-            f"got {name}"
-        )
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        images = image_folder(name, **pictures)
-    for warning in said:
-        click.echo(f"corrector: {warning.message}", err=True)
-    return images
 
 
 def noisy(batch: Any, noise: float, *seed: int, rows: slice = slice(None), total: int | None = None) -> Any:
