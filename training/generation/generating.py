@@ -157,7 +157,7 @@ def _latents(
 
 
 def codes_figure(cut: Bottleneck, images: Images, count: int, seed: int, embedding: str = "pca") -> Figure:
-    """Return the codes of test pictures, and of as many generated ones as `count`, on the plane.
+    """Return the codes of held-out pictures, and of as many generated ones as `count`, on the plane.
 
     Args:
         cut: the bottleneck.
@@ -166,8 +166,9 @@ def codes_figure(cut: Bottleneck, images: Images, count: int, seed: int, embeddi
         seed: of their noise, and of UMAP's chance.
         embedding: "pca" or "umap", fitted to the data's codes.
     """
-    generator, test = cut.generator, images.part("test")
-    data = cut.encode(generator.inputs(test[:_POINTS]))
+    generator = cut.generator
+    parts = images.part("test"), images.part("validation")
+    data = cut.encode(generator.inputs(torch.cat([part[:_POINTS] for part in parts])[:_POINTS]))
     made = cut.encode(generator.sample(count, seed, (1,))[1])
     if embedding == "umap":
         place, axes = umap_embedding(data, seed), ["UMAP 1", "UMAP 2"]
@@ -175,7 +176,8 @@ def codes_figure(cut: Bottleneck, images: Images, count: int, seed: int, embeddi
         components = principal_components(data)
         place = components
         axes = [f"principal component {i + 1}, {share:.0%}" for i, share in enumerate(components.shares)]
-    labels = None if test.labels is None else test.labels[:_POINTS]
+    known = [part.labels[:_POINTS] for part in parts if part.labels is not None]
+    labels = torch.cat(known)[:_POINTS] if known else None
     return scattered(place(data), labels, place(made), axes, f"codes of {images.name} at module {cut.module}")
 
 

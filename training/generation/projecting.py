@@ -59,8 +59,8 @@ class Restored:
     Attributes:
         before: mean over pictures of mean((x̃ − x)²) over pixels, x̃ clipped to 0 … 1.
         after: the same of fᵏ(x̃), clipped likewise.
-        others: the same of fᵏ(x̃), beside the next picture's original, as if it did not matter which it was; nan
-            of one picture.
+        others: the same of fᵏ(x̃), beside the next picture's original, as if it did not matter which it was;
+            nan of one picture.
         improved: of how many pictures the error became less.
         count: how many there are.
         low, high: where the share of pictures that are improved lies, with 95 % confidence.
