@@ -16,6 +16,11 @@ from .graphs.recording import computational_graph as computational_graph
 from .measures import metrics as metrics
 from .networks import network as network
 from .networks import u_dcgan as u_dcgan
+from .objective.parts import Idempotency as Idempotency
+from .objective.parts import Likelihood as Likelihood
+from .objective.parts import Reconstruction as Reconstruction
+from .objective.parts import Tightness as Tightness
+from .objective.recipes import recipe as recipe
 from .parametrization.registration import idempotent as idempotent
 from .rules.applications import Adapted as Adapted
 from .rules.applications import shared_masks as shared_masks
@@ -23,5 +28,6 @@ from .rules.loss import IdempotencyLoss as IdempotencyLoss
 from .rules.loss import idempotency_loss as idempotency_loss
 from .rules.parallel import samples_per_process as samples_per_process
 from .runs.checkpoints import SafetensorsIO as SafetensorsIO
+from .runs.generative import GenerativeTraining as GenerativeTraining
 from .runs.module import IdempotentTraining as IdempotentTraining
 from .sweeping.running import sweep as sweep

@@ -40,6 +40,25 @@ MOVED = FROM + "::test_a_folder_that_was_moved_is_named_anew"
 WHERE = FROM + "::test_where_the_files_lie_is_no_part_of_the_data"
 GENERATED = "tests/training/test_generation_measures.py"
 EVALUATED = "tests/training/test_evaluation.py"
+OBJECTIVE = "tests/training/test_objective.py"
+IGN = OBJECTIVE + "::test_the_ign_recipe_descends_what_its_authors_write"
+TIGHT = OBJECTIVE + "::test_tightness_pushes_away_and_never_further_than_its_bound"
+POOL = OBJECTIVE + "::test_the_pool_finds_the_nearest_of_what_f_made"
+LOADED = OBJECTIVE + "::test_a_pool_that_was_loaded_has_the_same_inputs"
+SCHEDULED = OBJECTIVE + "::test_a_trainer_of_ones_own_trains_the_parts_by_their_schedules"
+STRUCTURE = OBJECTIVE + "::test_structural_similarity_of_even_pictures_is_that_of_their_means"
+DESCENT = PULLS = OBJECTIVE + "::test_likelihood_pulls_the_nearest_picture_to_each_datum"
+RAMPS = OBJECTIVE + "::test_weights_grow_between_two_shares_of_the_run"
+ABSOLUTE = OBJECTIVE + "::test_absolute_errors_go_through_one_application_or_both"
+TRACELESS = OBJECTIVE + "::test_passes_beside_f_of_data_and_noise_move_no_running_average"
+ACTS = OBJECTIVE + "::test_the_rule_acts_where_it_is_asked_to"
+TWICE = OBJECTIVE + "::test_no_pass_is_made_twice"
+COLLAPSED = OBJECTIVE + "::test_collapsed_networks_are_told_though_they_reconstruct"
+COSINE = OBJECTIVE + "::test_the_cosine_is_between_the_rule_and_all_else"
+RUNS = "tests/training/test_generative_runs.py"
+MEASURED = RUNS + "::test_pictures_of_data_with_labels_are_measured_in_the_end"
+RANGE = RUNS + "::test_pictures_are_given_in_the_range_of_the_network"
+RESUMED = RUNS + "::test_a_run_that_was_killed_goes_on_as_if_it_had_not_been"
 GOES_ON = TRAIN + "::test_a_run_that_was_killed_goes_on_as_if_it_had_not_been"
 
 MUTANTS = [
@@ -219,8 +238,10 @@ MUTANTS = [
     ),
     (
         "training/networks.py",
-        "norm = [] if i == 0 else _normalisation(normalisation, outputs)\n        layers += [nn.Conv2d",
-        "norm = _normalisation(normalisation, outputs)\n        layers += [nn.Conv2d",
+        "norm = [] if i == 0 else _normalisation(normalisation, outputs)\n"
+        "        lost = [nn.Dropout2d(dropout)] if dropout and i < len",
+        "norm = _normalisation(normalisation, outputs)\n"
+        "        lost = [nn.Dropout2d(dropout)] if dropout and i < len",
         NETWORKS + "::test_autoencoders_of_pictures_of_any_size",
     ),
     (
@@ -231,7 +252,7 @@ MUTANTS = [
     ),
     (
         "training/weights.py",
-        "if len(widths) < 2 or not all(isinstance(width, int) and 0 < width <= _WIDEST for width in widths):",
+        "if not all(isinstance(width, int) and 0 < width <= _WIDEST for width in widths):",
         "if False:",
         "tests/training/test_audit_command.py",
     ),
@@ -411,13 +432,13 @@ MUTANTS = [
     ("training/runs/module.py", "found = task(y, clean(batch))", "found = task(y, batch)", MODULE),
     (
         "training/runs/module.py",
-        'losses["idempotency"] = self.weight * values',
-        'losses["idempotency"] = values',
+        'found["idempotency"] = value, self.weight * value',
+        'found["idempotency"] = value, value',
         MODULE,
     ),
     (
         "training/runs/module.py",
-        "self._require_finite(values, x)",
+        "self._require_finite({name: value for name, (value, _) in parts.items()}, inputs(batch))",
         "",
         TRAIN + "::test_what_is_not_finite_stops_before_it_is_in_the_weights",
     ),
@@ -808,6 +829,75 @@ MUTANTS = [
         "if False:",
         EVALUATED + "::test_figures_that_cannot_be_compared_are_not",
     ),
+    ("training/objective/distances.py", "return 1 - similar", "return similar", STRUCTURE),
+    ("training/objective/distances.py", "data_range=2.0", "data_range=1.0", STRUCTURE),
+    ("training/objective/distances.py", "x[0].numel() / 2", "x[0].numel()", DESCENT),
+    ("training/objective/parts.py", "(share - self.begin) / (self.whole - self.begin)", "1.0", RAMPS),
+    ("training/objective/parts.py", "if share <= self.begin:", "if share < 0:", RAMPS),
+    ("training/objective/parts.py", "step.of_noise.detach()", "step.of_noise", IGN),
+    ("training/objective/parts.py", "step.x).detach()\n        held", "step.x)\n        held", IGN),
+    (
+        "training/objective/parts.py",
+        "return moved.detach(), -self._reduced(held",
+        "return moved, self._reduced(held",
+        TIGHT,
+    ),
+    ("training/objective/parts.py", "bound * torch.tanh(moved", "torch.tanh(moved", TIGHT),
+    ("training/objective/parts.py", "self.clamp * distance(", "distance(", TIGHT),
+    ("training/objective/parts.py", "weight.detach() for name", "weight for name", ABSOLUTE),
+    ("training/objective/parts.py", 'y.detach() if rule == "outer" else y', "y", ABSOLUTE),
+    ("training/objective/parts.py", 'quiet(step.net, "keep")', "step.net", TRACELESS),
+    ("training/objective/parts.py", "buffer.clone() for", "buffer for", TRACELESS),
+    ("training/objective/parts.py", "torch.cat([step.of_noise, step.of_data])", "step.of_noise", ACTS),
+    (
+        "training/objective/parts.py",
+        "self.net(self.pool.nearest(self.x))",
+        "self.net(self.pool.inputs[: len(self.x)])",
+        PULLS,
+    ),
+    (
+        "training/objective/parts.py",
+        "    @cached_property\n    def of_noise",
+        "    @property\n    def of_noise",
+        TWICE,
+    ),
+    ("training/objective/pool.py", "alpha=-2", "alpha=-1", POOL),
+    ("training/objective/pool.py", "apart.argmin(1)", "apart.argmax(1)", POOL),
+    ("training/objective/pool.py", "self.draws += 1", "self.draws += 0", POOL),
+    (
+        "training/objective/pool.py",
+        "if self._drawn != now:",
+        "if self._drawn != now and not self._drawn:",
+        POOL,
+    ),
+    ("training/objective/pool.py", "generator(self.seed, now)", "generator(self.seed)", POOL),
+    (
+        "training/objective/pool.py",
+        "z = self._inputs()\n        with torch.no_grad():\n            rows",
+        "z = self.inputs\n        with torch.no_grad():\n            rows",
+        LOADED,
+    ),
+    ("training/runs/generative.py", "value, weight * loss", "value, loss", SCHEDULED),
+    ("training/runs/generative.py", "share = done / self.steps if", "share = 1.0 if", SCHEDULED),
+    (
+        "training/runs/generative.py",
+        "if self.pool is not None and done % self.pool.every == 0:",
+        "if self.pool is not None:",
+        RESUMED,
+    ),
+    ("training/runs/generative.py", "measure(f, batch.z)", "measure(f, batch.x)", COLLAPSED),
+    (
+        "training/runs/module.py",
+        'rule = rows.pop("idempotency", None)',
+        'rule = rows.get("idempotency")',
+        COSINE,
+    ),
+    ("training/runs/choices.py", "        module.double()", "        pass", RESUMED),
+    ("training/runs/batches.py", "images.part(part).between(-1, 1)", "images.part(part)", RUNS),
+    ("training/runs/running.py", "math.nan if generates else", "", RUNS),
+    ("training/runs/showing.py", "span=(-1.0, 1.0)", "span=(0.0, 1.0)", MEASURED),
+    ("training/runs/objective_options.py", "recipe | {", "{", RUNS),
+    ("training/data/images.py", "mul_(self.high - self.low)", "mul_(self.high)", RANGE),
 ]
 
 

@@ -99,6 +99,7 @@ def test_errors_before_and_after_by_hand():
     assert np.isnan(restored(x[:1], x[:1], x[:1]).others)
 
 
+@pytest.mark.usefixtures("folder")
 def test_one_picture_has_no_guard_which_is_said():
     result = run("run", "own/03.png", "--output", "out")
     assert result.exit_code == 0, result.output

@@ -18,7 +18,7 @@ from training.foreign import place
 from training.framework import Torch
 from training.generators import generator
 from training.rules.applications import application
-from training.runs.folder import CONFIG, NETWORK
+from training.runs.folder import CONFIG, NETWORK, NOISE
 from training.weights import as_safetensors, load_network, load_weights, opened
 
 from .powers import powers_of
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from .powers import Power
 
-NOISE = "noise.safetensors"
-"""Beside a run's network: what it was trained on."""
 _LONGEST = 4096
 """Of a picture's sides: a file's head may say anything."""
 

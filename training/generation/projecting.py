@@ -21,11 +21,12 @@ from training.data.encoding import write_picture
 from training.data.listing import listed
 from training.data.progress import progress
 from training.foreign import foreign
+from training.runs.folder import NOISE
 from training.subjects import named_images
 
 from .corruptions import brightness, parsed
 from .generating import loaded
-from .generator import NOISE, network_file
+from .generator import network_file
 from .powers import power_name
 from .sheets import progression
 from .tables import HEADINGS, aligned, complaint, power_errors

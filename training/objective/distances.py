@@ -61,6 +61,7 @@ DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l2": l2, "l1": l1, 
 def scale(reduction: Literal["half_sum", "mean"], x: Tensor) -> float:
     """Return what a mean over the entries of x is multiplied by: D/2 for "half_sum", 1 for "mean".
 
+    >>> import torch
     >>> scale("half_sum", torch.zeros(7, 3, 2)), scale("mean", torch.zeros(7, 3, 2))
     (3.0, 1.0)
     """

@@ -12,7 +12,7 @@ import click
 from corrector.cli import given_corrector, require_use, which_corrector
 
 from .folder import CONFIG, require_new, require_run
-from .generating import generative_options, require_generative
+from .objective_options import generative_options, require_generative
 
 if TYPE_CHECKING:
     from collections.abc import Callable
