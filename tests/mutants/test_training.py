@@ -59,6 +59,12 @@ RUNS = "tests/training/test_generative_runs.py"
 MEASURED = RUNS + "::test_pictures_of_data_with_labels_are_measured_in_the_end"
 RANGE = RUNS + "::test_pictures_are_given_in_the_range_of_the_network"
 RESUMED = RUNS + "::test_a_run_that_was_killed_goes_on_as_if_it_had_not_been"
+SHEETS = "tests/training/test_sheets.py"
+GENERATOR = "tests/training/test_generator.py"
+CORRUPTED = "tests/training/test_corruptions.py"
+LATENTS = "tests/training/test_latents.py"
+GENERATE = "tests/training/test_generate.py"
+PROJECT = "tests/training/test_project.py"
 GOES_ON = TRAIN + "::test_a_run_that_was_killed_goes_on_as_if_it_had_not_been"
 
 MUTANTS = [
@@ -822,6 +828,150 @@ MUTANTS = [
         'in_mode(net, "eval")',
         'in_mode(net, "train")',
         EVALUATED + "::test_networks_are_left_as_they_were",
+    ),
+    (
+        "training/generation/sheets.py",
+        "y = top + i * (tall + _GAP)",
+        "y = top + i * tall",
+        SHEETS + "::test_pixels_are_squares_of_dots_in_rows_and_columns",
+    ),
+    (
+        "training/generation/sheets.py",
+        "np.where(broken, to_rgb(PALETTE[5]), np.clip(coloured, 0, 1))",
+        "np.clip(np.nan_to_num(coloured), 0, 1)",
+        SHEETS + "::test_ranges_are_clipped_and_what_is_not_finite_is_seen",
+    ),
+    (
+        "training/generation/generator.py",
+        "(self.high - self.low) * (drawn + 1) / 2",
+        "(self.high - self.low) * drawn",
+        GENERATOR + "::test_noise_is_moved_to_the_range_of_f_and_pictures_back",
+    ),
+    (
+        "training/generation/generator.py",
+        "(self.high - self.low) * (mean + 1) / 2",
+        "(self.high - self.low) * (mean + 1)",
+        GENERATOR + "::test_the_mean_of_noise",
+    ),
+    (
+        "training/generation/generator.py",
+        "if found != expected:",
+        "if False:",
+        GENERATOR + "::test_files_that_hold_no_noise",
+    ),
+    (
+        "training/generation/generator.py",
+        "if not all(x.isfinite().all()",
+        "if False and not all(x.isfinite().all()",
+        GENERATOR + "::test_files_that_hold_no_noise",
+    ),
+    (
+        "training/generation/generator.py",
+        "    _ = found.rows  # whether they fit\n",
+        "",
+        GENERATOR + "::test_runs_that_cannot_be_used",
+    ),
+    (
+        "training/generation/powers.py",
+        "yield Power(k - 1, before, now, spent)",
+        "yield Power(k - 1, now, now, spent)",
+        GENERATOR + "::test_samples_are_powers_of_f_at_its_noise",
+    ),
+    (
+        "training/generation/tables.py",
+        "compare(x.cpu(), power.y, power.following)",
+        "compare(power.y, power.y, power.following)",
+        GENERATE + "::test_an_error_never_stands_alone",
+    ),
+    (
+        "training/generation/tables.py",
+        "if row.collapsed]",
+        "if row.collapsed is None]",
+        GENERATE + "::test_collapsed_pictures_are_a_result_that_does_not_hold",
+    ),
+    (
+        "training/generation/corruptions.py",
+        "x + deviation * torch.randn",
+        "x + deviation**2 * torch.randn",
+        CORRUPTED + "::test_noise_is_normal_of_this_deviation",
+    ),
+    (
+        "training/generation/corruptions.py",
+        "round(math.sqrt(share) * height)",
+        "round(share * height)",
+        CORRUPTED + "::test_masks_are_rectangles_anywhere_in_every_channel",
+    ),
+    (
+        "training/generation/corruptions.py",
+        "torch.randint(height - tall + 1,",
+        "torch.randint(max(1, height - tall),",
+        CORRUPTED + "::test_masks_are_rectangles_anywhere_in_every_channel",
+    ),
+    (
+        "training/generation/corruptions.py",
+        "(2 * deviation**2)",
+        "(deviation**2)",
+        CORRUPTED + "::test_blur_beside_scipy",
+    ),
+    (
+        "training/generation/corruptions.py",
+        "torch.stack([across, across.T])",
+        "torch.stack([across, across])",
+        CORRUPTED + "::test_sketches_beside_scipy",
+    ),
+    (
+        "training/generation/corruptions.py",
+        "length, ceil_mode=True",
+        "length, ceil_mode=True, divisor_override=length**2",
+        CORRUPTED + "::test_pixels_that_are_squares_beside_a_double_loop",
+    ),
+    (
+        "training/generation/latents.py",
+        "seen.append(output.clone())",
+        "seen.append(output)",
+        LATENTS + "::test_the_narrowest_module_cuts_f_in_two",
+    ),
+    (
+        "training/generation/latents.py",
+        "if not away <= _SMALL:",
+        "if False:",
+        LATENTS + "::test_networks_that_cannot_be_cut",
+    ),
+    (
+        "training/generation/latents.py",
+        "first * sign, (sigma.square() / total)[:count]",
+        "first * sign, (sigma / sigma.sum())[:count]",
+        LATENTS + "::test_principal_components_beside_scikit_learn",
+    ),
+    (
+        "training/generation/latents.py",
+        "mean + angle.cos() * (a - mean)",
+        "mean + (1 - angle.sin()) * (a - mean)",
+        LATENTS + "::test_steps_through_noise_are_noise",
+    ),
+    (
+        "training/generation/latents.py",
+        "codes[labels == plus].mean(0) - codes[labels == minus].mean(0)",
+        "codes[labels == minus].mean(0) - codes[labels == plus].mean(0)",
+        LATENTS + "::test_differences_of_classes",
+    ),
+    (
+        "training/generation/projecting.py",
+        "for y in (corrupted, projected))",
+        "for y in (projected, corrupted))",
+        PROJECT + "::test_errors_before_and_after_by_hand",
+    ),
+    (
+        "training/generation/projecting.py",
+        "clean.roll(-1, 0)",
+        "clean",
+        PROJECT + "::test_errors_before_and_after_by_hand",
+    ),
+    (
+        "training/generation/projecting.py",
+        "power_errors(generator.inputs(x), chosen)",
+        "power_errors(x, chosen)",
+        PROJECT + "::test_what_was_corrupted_is_beside_its_original",
     ),
     (
         "training/generation/results.py",

@@ -8,6 +8,7 @@ from torch import nn
 from tests.training.runs import SHAPE, Halved, lively, saved_run
 from training import FourierNoise, GaussianNoise, Generator, digits, load_generator
 from training.generation.generator import load_noise, save_noise
+from training.generators import generator
 from training.networks import perceptron
 from training.weights import save_network
 
@@ -32,6 +33,7 @@ def test_samples_are_powers_of_f_at_its_noise(noise):
 def test_noise_is_moved_to_the_range_of_f_and_pictures_back():
     plain, tanh = Generator(nn.Identity(), FOURIER), Generator(nn.Identity(), FOURIER, low=-1)
     assert torch.allclose(plain.draw(4, 1), (tanh.draw(4, 1) + 1) / 2, atol=1e-6)
+    assert torch.allclose(tanh.draw(4, 1), FOURIER(4, generator(1)), atol=1e-6)
     x = digits().part("test")[:9]
     for found in (plain, tanh, Generator(nn.Identity(), FOURIER, low=3, high=7)):
         assert torch.allclose(found.pictures(found.inputs(x)), x, atol=1e-6)

@@ -47,13 +47,17 @@ def drawn(net, shape=SHAPE, **options):
 
 
 def normalised():
-    """With running averages that are not those of any batch, and parts that work in place."""
+    """With running averages that are not those of any batch."""
     torch.manual_seed(0)
     net = u_dcgan(8, 1, [4, 8, 16])
-    for part in net:
-        if isinstance(part, nn.LeakyReLU):
-            part.inplace = True
     net(torch.randn(64, *SHAPE))
+    return net
+
+
+def in_place():
+    """What follows the code writes over it."""
+    net = lively()
+    net[5].inplace = True
     return net
 
 
@@ -61,6 +65,7 @@ def normalised():
     ("make", "name", "shape"),
     [
         (lively, "4", (64, 1, 1)),
+        (in_place, "4", (64, 1, 1)),
         (normalised, "5", (16, 1, 1)),
         (lambda: perceptron([64, 32, 7, 32, 64], nn.Tanh), "2", (7,)),
     ],

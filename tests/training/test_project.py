@@ -81,6 +81,8 @@ def test_what_was_corrupted_is_beside_its_original(folder):
         assert row["before"] == pytest.approx(float(before.mean()), rel=1e-4)
         assert row["after"] == pytest.approx(float(after.mean()), rel=1e-4)
         assert row["improved"] == int((after < before).sum())
+        kept = (2 * y - 1).var(0).sum() / (2 * x - 1).var(0).sum()
+        assert row["idempotence"]["kept"] == pytest.approx(float(kept), rel=1e-4)
         stem = name.replace("=", "-")
         assert len(list((folder / "out" / stem).iterdir())) == 40
         assert (folder / "out" / f"sheet-{stem}.png").exists()

@@ -117,7 +117,7 @@ def pixelated(x: Pictures, side: float) -> Pictures:
     [[[[0.5, 0.5, 1.0]]]]
     """
     length = int(side)
-    coarse: Tensor = avg_pool2d(x, length, ceil_mode=True, count_include_pad=False)
+    coarse: Tensor = avg_pool2d(x, length, ceil_mode=True)
     large: Tensor = interpolate(coarse, scale_factor=length, mode="nearest")
     return large[..., : x.shape[2], : x.shape[3]].contiguous()
 

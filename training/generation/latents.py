@@ -318,7 +318,7 @@ def _outputs(generator: Generator, net: nn.Module, z: Tensor) -> dict[str, torch
 
 
 def _instead(codes: Tensor, _: Tensor) -> Tensor:
-    return codes
+    return codes.clone()  # what follows may work in place
 
 
 @contextmanager
