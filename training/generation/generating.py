@@ -147,7 +147,7 @@ def _latents(
     if codes is None or images is None:
         return {}
     found: dict[str, Callable[[], Figure]] = {
-        "codes": lambda: codes_figure(codes, images, options["count"], options["seed"], options["embedding"]),
+        "codes": lambda: codes_figure(codes, images, options["seed"], options["embedding"]),
         "interpolation": lambda: interpolation(codes, images, options["seed"]),
     }
     if images.labels is not None:
@@ -156,20 +156,19 @@ def _latents(
     return found
 
 
-def codes_figure(cut: Bottleneck, images: Images, count: int, seed: int, embedding: str = "pca") -> Figure:
-    """Return the codes of held-out pictures, and of as many generated ones as `count`, on the plane.
+def codes_figure(cut: Bottleneck, images: Images, seed: int, embedding: str = "pca") -> Figure:
+    """Return the codes of held-out pictures, and of as many generated ones, on the plane.
 
     Args:
         cut: the bottleneck.
         images: pictures of f's shape, with or without classes.
-        count: of generated pictures.
-        seed: of their noise, and of UMAP's chance.
+        seed: of the generated pictures' noise, and of UMAP's chance.
         embedding: "pca" or "umap", fitted to the data's codes.
     """
     generator = cut.generator
     parts = images.part("test"), images.part("validation")
     data = cut.encode(generator.inputs(torch.cat([part[:_POINTS] for part in parts])[:_POINTS]))
-    made = cut.encode(generator.sample(count, seed, (1,))[1])
+    made = cut.encode(generator.sample(len(data), seed, (1,))[1])
     if embedding == "umap":
         place, axes = umap_embedding(data, seed), ["UMAP 1", "UMAP 2"]
     else:
