@@ -161,7 +161,7 @@ def project(context: click.Context, /, run: str, pictures: tuple[str, ...], **op
     of them, or digits or mnist, whose test pictures are taken.  Writes what f makes of each, and a sheet.
 
     --corrupt does something to the pictures first, and then it is known what should come back: noise=0.3
-    (standard deviation), mask=0.25 (share of the area), blur=1 (pixels), sketch=1, pixelate=2, grey, invert.
+    (standard deviation), mask=0.25 (share of the area), blur=1 (pixels), sketch=3, pixelate=2, grey, invert.
     Prints the mean square error before and after, and of which share of the pictures it became less, with
     an interval; without it the distance of f(x) from x.  Beside these stand f's idempotent error there and
     what guards against collapse: the share of the pictures' variance that is kept, in how many directions.

@@ -149,7 +149,7 @@ _KINDS = {
     "noise": _Kind(0, 100, 0.3, noisy),
     "mask": _Kind(0, 1, 0.25, masked),
     "blur": _Kind(0, 20, 1, lambda x, s, _: blurred(x, s)),
-    "sketch": _Kind(0, 100, 1, lambda x, s, _: sketched(x, s)),
+    "sketch": _Kind(0, 100, 3, lambda x, s, _: sketched(x, s)),
     "pixelate": _Kind(1, 4096, 2, lambda x, s, _: pixelated(x, s)),
     "grey": _Kind(1, 1, 1, lambda x, _, __: greyed(x)),
     "invert": _Kind(1, 1, 1, lambda x, _, __: inverted(x)),
@@ -167,7 +167,7 @@ class Corruption:
     | noise | standard deviation | 0, 100 | 0.3 |
     | mask | share of the area | 0, 1 | 0.25 |
     | blur | standard deviation in pixels | 0, 20 | 1 |
-    | sketch | how black lines are | 0, 100 | 1 |
+    | sketch | how black lines are | 0, 100 | 3 |
     | pixelate | side of the squares, whole | 1, 4096 | 2 |
     | grey, invert | none | | |
 
