@@ -56,6 +56,9 @@ TWICE = OBJECTIVE + "::test_no_pass_is_made_twice"
 COLLAPSED = OBJECTIVE + "::test_collapsed_networks_are_told_though_they_reconstruct"
 COSINE = OBJECTIVE + "::test_the_cosine_is_between_the_rule_and_all_else"
 RUNS = "tests/training/test_generative_runs.py"
+SIGNED = RUNS + "::test_pictures_to_generate_go_from_minus_1_to_1"
+COURSE = RUNS + "::test_a_run_leaves_a_network_its_noise_its_sheets_and_its_course"
+OVERRIDDEN = RUNS + "::test_what_a_recipe_says_a_file_may_override_and_the_command_line_both"
 MEASURED = RUNS + "::test_pictures_of_data_with_labels_are_measured_in_the_end"
 RANGE = RUNS + "::test_pictures_are_given_in_the_range_of_the_network"
 RESUMED = RUNS + "::test_a_run_that_was_killed_goes_on_as_if_it_had_not_been"
@@ -244,11 +247,15 @@ MUTANTS = [
     ),
     (
         "training/networks.py",
-        "norm = [] if i == 0 else _normalisation(normalisation, outputs)\n"
-        "        lost = [nn.Dropout2d(dropout)] if dropout and i < len",
-        "norm = _normalisation(normalisation, outputs)\n"
-        "        lost = [nn.Dropout2d(dropout)] if dropout and i < len",
+        "bias=not norm), *norm, _leaky(), *lost]",
+        "bias=not norm), _leaky(), *lost]",
         NETWORKS + "::test_autoencoders_of_pictures_of_any_size",
+    ),
+    (
+        "training/networks.py",
+        "if dropout and i < len(widths) - 1 else",
+        "if dropout else",
+        NETWORKS + "::test_dropout_leaves_out_channels_within_either_half",
     ),
     (
         "training/graphs/recording.py",
@@ -1033,7 +1040,7 @@ MUTANTS = [
         "training/runs/generative.py",
         "if self.pool is not None and done % self.pool.every == 0:",
         "if self.pool is not None:",
-        RESUMED,
+        SCHEDULED,
     ),
     ("training/runs/generative.py", "measure(f, batch.z)", "measure(f, batch.x)", COLLAPSED),
     (
@@ -1043,10 +1050,10 @@ MUTANTS = [
         COSINE,
     ),
     ("training/runs/choices.py", "        module.double()", "        pass", RESUMED),
-    ("training/runs/batches.py", "images.part(part).between(-1, 1)", "images.part(part)", RUNS),
-    ("training/runs/running.py", "math.nan if generates else", "", RUNS),
+    ("training/runs/batches.py", "images.part(part).between(-1, 1)", "images.part(part)", SIGNED),
+    ("training/runs/running.py", "math.nan if generates else", "", COURSE),
     ("training/runs/showing.py", "span=(-1.0, 1.0)", "span=(0.0, 1.0)", MEASURED),
-    ("training/runs/objective_options.py", "recipe | {", "{", RUNS),
+    ("training/runs/objective_options.py", "recipe | {", "{", OVERRIDDEN),
     ("training/data/images.py", "mul_(self.high - self.low)", "mul_(self.high)", RANGE),
 ]
 

@@ -64,18 +64,34 @@ def test_autoencoders_of_pictures_of_any_size(size, normalisation):
     assert sum(isinstance(layer, kinds) for layer in net) == (0 if normalisation == "none" else 2)
 
 
+def test_dropout_leaves_out_channels_within_either_half():
+    net = network("u-dcgan-digits", widths=[4, 6, 8], normalisation="batch", dropout=0.25)
+    kinds = [type(layer).__name__ for layer in net if isinstance(layer, nn.Conv2d | nn.Dropout2d | nn.Tanh)]
+    assert kinds == ["Conv2d", "Dropout2d"] * 2 + ["Conv2d"] + ["Dropout2d"] * 2 + ["Tanh"]
+    assert {layer.p for layer in net if isinstance(layer, nn.Dropout2d)} == {0.25}
+    x = torch.randn(2, 1, 8, 8)
+    assert not torch.equal(net(x), net(x))
+    assert torch.equal(net.eval()(x), net(x))
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
         (
             lambda: network("B5"),
-            "one of N1, N2, N3, N4, B1, B2, B3, B4, u-dcgan-digits, u-dcgan-mnist, u-dcgan-celeba; got 'B5'",
+            "B4, u-dcgan-digits, u-dcgan-mnist, u-dcgan-mnist-small, u-dcgan-celeba; got 'B5'",
         ),
         (lambda: u_dcgan(8, 1, [4]), "`widths` must have from 2 entries .*; got 1"),
         (lambda: u_dcgan(8, 1, [4] * 5), "as many as a side of 8 can be halved; got 5"),
         (
             lambda: u_dcgan(8, 1, [4, 4], "layer"),
             "must be one of batch, group, none; got 'layer'",
+        ),
+        (lambda: u_dcgan(8, 1, [4, 4], dropout=1), "`dropout` must be a share from 0 to less than 1; got 1"),
+        (lambda: network("N1", widths=[5]), "`arguments` must be none for N1; got widths"),
+        (
+            lambda: network("u-dcgan-digits", depth=2),
+            "size, channels, widths, normalisation, dropout for u-dc",
         ),
     ],
 )

@@ -116,7 +116,7 @@ def test_tightness_pushes_away_and_never_further_than_its_bound():
 
 @pytest.mark.parametrize(
     ("name", "passes", "with_graph"),
-    [("paper", 4, 2), ("ign", 4, 4), ("naign", 2, 2), ("imle-modified", 5, 3)],
+    [("paper", 4, 2), ("ign", 4, 4), ("naign", 2, 2), ("projector", 4, 4)],
 )
 def test_no_pass_is_made_twice(name, passes, with_graph):
     net, x, z = network(), pictures(1), pictures(2)
@@ -201,7 +201,7 @@ def test_recipes_are_their_options(name):
         "paper": {"reconstruction", "idempotency"},
         "ign": {"reconstruction", "idempotency", "tightness"},
         "naign": {"reconstruction", "likelihood"},
-        "imle-modified": {"reconstruction", "idempotency", "likelihood"},
+        "projector": {"reconstruction", "idempotency", "likelihood"},
     }
     assert kinds == wanted[name]
 
@@ -224,7 +224,7 @@ def test_recipes_are_their_options(name):
         (lambda: Tightness(distance="ssim"), "`distance` must be one of l2, l1; got 'ssim'"),
         (lambda: Likelihood(pool=0), "`pool` must be a whole number from 1 on; got 0"),
         (lambda: Likelihood(refresh=0), "`refresh` must be a whole number from 1 on; got 0"),
-        (lambda: recipe("gan"), "`name` must be one of paper, ign, naign, imle-modified; got 'gan'"),
+        (lambda: recipe("gan"), "`name` must be one of paper, ign, naign, projector; got 'gan'"),
         (lambda: ramp("rule", "0-1"), "expected --ramp of reconstruction, .*; got rule"),
         (lambda: ramp("tightness", "1"), "two shares of the run, the second not less; got 1"),
         (lambda: ramp("tightness", "0.5-0.2"), "the second not less; got 0.5-0.2"),
@@ -271,7 +271,8 @@ def fitted(module, steps):
 def test_a_trainer_of_ones_own_trains_the_parts_by_their_schedules():
     parts = [Reconstruction(), Likelihood(pool=16, refresh=2), Idempotency(weight=0.5, begin=0.5, whole=0.5)]
     torch.manual_seed(0)
-    rows = fitted(training(parts, steps=4, gradients_every=1), 4)
+    module = training(parts, steps=4, gradients_every=1)
+    rows = fitted(module, 4)
     assert ["idempotency" in row for row in rows] == [False, False, True, True]
     assert all(np.isfinite(list(row.values())).all() for row in rows)
     assert -1 <= rows[-1]["cosine"] <= 1
@@ -279,6 +280,11 @@ def test_a_trainer_of_ones_own_trains_the_parts_by_their_schedules():
     assert {"reconstruction_gradient", "likelihood_gradient"} <= rows[0].keys()
     first = rows[0]
     assert first["loss"] == pytest.approx(32 * (first["reconstruction"] + first["likelihood"]))
+    last = rows[-1]
+    missed = 32 * (last["reconstruction"] + last["likelihood"])
+    assert last["loss"] == pytest.approx(missed + 0.5 * last["idempotency"], rel=1e-6)
+    assert last["loss"] != pytest.approx(missed + last["idempotency"], rel=1e-6)
+    assert module.pool.draws == 2  # before the first step and the third
 
 
 def test_the_cosine_is_between_the_rule_and_all_else():

@@ -48,7 +48,7 @@ class Recipe:
     """An objective by name; print shows what it stands for.
 
     Attributes:
-        name: "paper", "ign", "naign" or "imle-modified".
+        name: "paper", "ign", "naign" or "projector".
         about: a sentence on it.
         source: where it was published, or "".
         options: of `corrector train`, by their parameters' names, that are not as by default.
@@ -116,14 +116,16 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 },
             ),
             Recipe(
-                "imle-modified",
-                "Implicit maximum likelihood with a large pool kept for many steps, then the modified rule.",
+                "projector",
+                "Reconstruction, implicit maximum likelihood with a large pool kept for many steps, and the "
+                "ordinary rule, once there is something to be idempotent on.",
                 "",
                 {
                     "source": "gaussian",
-                    "weight": 1.0,
+                    "weight": 4.0,
+                    "rule": "ordinary",
                     "likelihood": 1.0,
-                    "ramp": MappingProxyType({"idempotency": "0.5-0.7"}),
+                    "ramp": MappingProxyType({"idempotency": "0.3-0.5"}),
                     "schedule": "cosine",
                     "betas": "0.5,0.99",
                     "batch_size": 128,
