@@ -91,7 +91,7 @@ def test_dropout_leaves_out_channels_within_either_half():
         (lambda: network("N1", widths=[5]), "`arguments` must be none for N1; got widths"),
         (
             lambda: network("u-dcgan-digits", depth=2),
-            "size, channels, widths, normalisation, dropout for u-dc",
+            "widths, normalisation, dropout for u-dcgan",
         ),
     ],
 )

@@ -132,7 +132,7 @@ def _one_of(option: str, names: list[str], words: str = "") -> Callable[..., Any
 @click.option("--compile", "compiled", is_flag=True, help="By torch.compile.")
 @click.option("--workers", type=_COUNT, default=0, show_default=True, help="Processes that load data.")
 @click.option("--seed", type=_SEED, default=0, show_default=True, help="Of weights, order, noise, dropout.")
-@click.option("--validate-every", type=_SIZE, help="Steps.  [default: an epoch]")
+@click.option("--validate-every", type=_SIZE, help="Steps.  [default: an epoch, or of pictures 1/50]")
 @click.option("--checkpoint-every", type=_SIZE, default=100, show_default=True, help="Steps.")
 @click.option("--log-every", type=_SIZE, default=10, show_default=True, help="Steps.")
 @click.option(

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     import lightning.pytorch as pl
     from torch import nn
 
-_SHEETS = 10
-"""Of pictures in a run, where nothing else is said."""
+_SHEETS, _VALIDATIONS = 10, 50
+"""In a generative run, at most, where nothing else is said: it may have thousands of short epochs."""
 _EXPECTED = (
     "does not have many workers",
     "GPU available but not used",
@@ -145,11 +145,13 @@ def _prepared(
     if first:
         for draft in folder.glob(".*-*"):  # of what was being written when the run was killed
             draft.unlink()
+    an_epoch = max(1, batches.an_epoch // accumulate)
     pace = Pace(
         steps=steps,
         accumulate=accumulate,
         an_epoch=batches.an_epoch,
-        validate=options["validate_every"] or max(1, batches.an_epoch // accumulate),
+        validate=options["validate_every"]
+        or (max(an_epoch, steps // _VALIDATIONS) if generates else an_epoch),
         checkpoint=options["checkpoint_every"],
         log=options["log_every"],
         draw=options["sheets_every"] or max(1, steps // _SHEETS),

@@ -1,0 +1,290 @@
+"""Train the generative networks that docs/generation.md compares, and write what it says of them.
+
+    python docs/generators.py FOLDER [STUDY ...]    trains, keeps docs/generation.json, writes the page
+    python docs/generators.py                       writes the page from docs/generation.json alone
+
+FOLDER gets a run for each objective and seed; those that have ended are not trained again.  Every objective of a
+study gets the time that its first one takes for its epochs, on one core: time a step is measured beforehand, round
+after round, all in one process, and the number of epochs follows.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+from findings import page
+
+from corrector.cli import given_corrector
+from training.runs.choices import assembled
+from training.runs.cli import train
+from training.runs.generative import GenerativeTraining
+
+HERE = Path(__file__).parent
+PAGE, KEPT = HERE / "generation.md", HERE / "generation.json"
+ALIKE = "--schedule cosine --betas 0.5,0.99 --batch-size 128 --learning-rate 1e-3"
+"""The projector's optimiser, for all objectives."""
+SEEDS = (0, 1, 2)
+DIGITS = "u-dcgan-digits digits --network-argument widths=[32,64,128]"
+MNIST = "u-dcgan-mnist-small mnist"
+OURS = "--recipe projector"
+STUDIES = {
+    "digits": {
+        "of": DIGITS,
+        "epochs": 1000,
+        "runs": {
+            "projector": OURS,
+            "paper": "--recipe paper",
+            "ign": "--recipe ign",
+            "naign": "--recipe naign",
+            "paper, our optimiser": f"--recipe paper {ALIKE}",
+            "ign, our optimiser": f"--recipe ign {ALIKE}",
+            "naign, our optimiser": f"--recipe naign {ALIKE}",
+        },
+    },
+    "parts": {
+        "of": DIGITS,
+        "epochs": 600,
+        "runs": {
+            "projector": OURS,
+            "no likelihood": f"{OURS} --likelihood 0",
+            "no rule": f"{OURS} --weight 0",
+            "no reconstruction": f"{OURS} --task none",
+            "rule from the start": f"{OURS} --ramp idempotency=0-0",
+            "a pool for each batch": f"{OURS} --pool 256 --refresh 1",
+            "Fourier noise": f"{OURS} --source fourier",
+        },
+    },
+    "rules": {
+        "of": DIGITS,
+        "epochs": 600,
+        "runs": {
+            "ordinary": f"{OURS} --weight 0.5",
+            "inner": f"{OURS} --weight 0.5 --rule inner",
+            "target": f"{OURS} --weight 0.5 --rule target",
+            "modified, order 1": f"{OURS} --weight 0.5 --rule modified",
+            "modified, order 2": f"{OURS} --weight 0.5 --rule modified --order 2",
+            "modified, widest basin": f"{OURS} --weight 0.5 --rule modified "
+            "--alphas 0,312/125,2/125,-63/25,126/125",
+            "modified, weight 4": f"{OURS} --rule modified",
+            "ordinary, weight 4": OURS,
+        },
+    },
+    "mnist": {
+        "of": MNIST,
+        "epochs": 30,
+        "runs": {
+            "projector": OURS,
+            "paper": "--recipe paper",
+            "ign": "--recipe ign",
+            "naign": "--recipe naign",
+            "ign, our optimiser": f"--recipe ign {ALIKE}",
+            "naign, our optimiser": f"--recipe naign {ALIKE}",
+        },
+    },
+}
+"""Objectives by what they are called; the first of each says how long all of them take."""
+STEPS = 60
+"""That time a step is measured by."""
+ROUNDS = 3
+MEASURES = (
+    "frechet",
+    "limit",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "classes",
+    "confident",
+    "variance",
+)
+POWERS = ("f", "f³", "f⁵")
+
+
+def options(arguments):
+    """What `corrector train` makes of these arguments."""
+    context = train.make_context("train", [*arguments, "--output", "none"])
+    chosen = context.params
+    return chosen | {"corrector": given_corrector(chosen["order"], chosen["alphas"])}
+
+
+def seconds_a_step(chosen):
+    """Time that a step takes, on average over a short run with the schedule of a long one; without Lightning."""
+    run = assembled(chosen)
+    module = run.module
+    assert isinstance(module, GenerativeTraining)
+    module.steps = STEPS
+    optimizer = module.configure_optimizers()
+    optimizer = optimizer["optimizer"] if isinstance(optimizer, dict) else optimizer
+    size, train_part = chosen["batch_size"], run.parts.train
+    started = time.perf_counter()
+    for _ in range(STEPS):
+        module.batches += 1
+        losses = module.losses(train_part[torch.randint(len(train_part), (size,))])
+        optimizer.zero_grad()
+        torch.stack([loss for _, loss in losses.values()]).sum().backward()
+        optimizer.step()
+    return (time.perf_counter() - started) / STEPS, len(train_part) // size
+
+
+def epochs(study):
+    """How many epochs each objective has in the time of the first, and what a step of it takes beside the first's."""
+    chosen = {name: options([*study["of"].split(), *words.split()]) for name, words in study["runs"].items()}
+    rounds = [{name: seconds_a_step(one) for name, one in chosen.items()} for _ in range(ROUNDS)]
+    steps = {name: statistics.median(found[name][0] for found in rounds) for name in chosen}
+    an_epoch = {name: rounds[0][name][1] for name in chosen}
+    first = next(iter(chosen))
+    budget = study["epochs"] * an_epoch[first] * steps[first]
+    return {
+        name: (max(1, round(budget / (steps[name] * an_epoch[name]))), steps[name] / steps[first])
+        for name in chosen
+    }
+
+
+def trained(folder, words, seed, count):
+    """Carry out a run, or go on with it; return its figures."""
+    command = ["train", *words, "--seed", str(seed), "--epochs", str(count), "--patience", "0"]
+    if (folder / "config.yaml").is_file():
+        command = ["train", "--resume"]
+    ended = (folder / "evaluation.json").is_file()
+    if not ended:
+        # Exit status 1 is for pictures that collapsed, which is a result.
+        subprocess.run(  # noqa: S603 - this very program
+            [sys.executable, "-m", "corrector", *command, "--output", str(folder)],
+            check=False,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    found = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    rows = {row["name"]: row for row in found["rows"]}
+    held_out = next(row for row in found["controls"] if row["name"] == "held-out pictures")
+    return {
+        "steps": summary["steps"],
+        "reconstruction": summary["test"]["after"]["task"],
+        "held out": {name: held_out[name] for name in MEASURES},
+        "classifier": found["classifier"],
+        **{
+            power: {name: rows[power][name] for name in MEASURES}
+            | {name: rows[power]["idempotence"][name] for name in ("error", "centred", "kept", "collapsed")}
+            | {
+                "memorisation": rows[power]["memorisation"]["ratio"],
+                "copies": rows[power]["memorisation"]["share"],
+            }
+            | {"duplicates": rows[power]["duplicates"]["ratio"]}
+            for power in POWERS
+        },
+    }
+
+
+def carried_out(name, folder):
+    """A study: every objective with every seed, two at a time."""
+    study = STUDIES[name]
+    times = folder / name / "epochs.json"
+    times.parent.mkdir(parents=True, exist_ok=True)
+    if not times.is_file():
+        torch.set_num_threads(1)
+        times.write_text(json.dumps(epochs(study)))
+    counts = json.loads(times.read_text())
+    with ThreadPoolExecutor(2) as pool:
+        runs = {
+            (kind, seed): pool.submit(
+                trained,
+                folder / name / f"{kind.replace(', ', '-').replace(' ', '-')}-{seed}",
+                [*study["of"].split(), *words.split()],
+                seed,
+                counts[kind][0],
+            )
+            for seed in SEEDS
+            for kind, words in study["runs"].items()
+        }
+    return {
+        "command": f"corrector train {study['of']}",
+        "runs": {
+            kind: {
+                "options": words,
+                "epochs": counts[kind][0],
+                "cost of a step": round(counts[kind][1], 3),
+                "seeds": [runs[kind, seed].result() for seed in SEEDS],
+            }
+            for kind, words in study["runs"].items()
+        },
+    }
+
+
+def table(name):
+    """Write a study's table: medians over seeds, and their range."""
+
+    def lines(kept):
+        if name not in kept:
+            return
+        yield (
+            "| | cost of a step | steps | Fréchet, f | f³ | coverage | recall | classes | confident | variance | "
+            "centred error | collapsed |"
+        )
+        yield f"|{'---|' * 12}"
+        runs = kept[name]["runs"]
+        for kind, run in runs.items():
+            yield _line(kind, run)
+        held_out = next(iter(runs.values()))["seeds"][0]["held out"]
+        cells = (_number(held_out[key]) for key in ("coverage", "recall", "classes", "confident", "variance"))
+        yield f"| *held-out pictures* | | | {_number(held_out['frechet'])} | | {' | '.join(cells)} | | |"
+
+    return lines
+
+
+def _line(kind, run):
+    def of(power, key):
+        return _range([seed[power][key] for seed in run["seeds"]])
+
+    cells = [of("f", key) for key in ("coverage", "recall", "classes", "confident", "variance", "centred")]
+    collapsed = sum(seed["f"]["collapsed"] or seed["f"]["classes"] < 2 for seed in run["seeds"])
+    before = f"{kind} | {run['cost of a step']:.2f} | {run['seeds'][0]['steps']}"
+    errors = f"{of('f', 'frechet')} | {of('f³', 'frechet')}"
+    return f"| {before} | {errors} | {' | '.join(cells)} | {collapsed}/{len(run['seeds'])} |"
+
+
+def _range(values):
+    known = sorted(value for value in values if value is not None)
+    if not known:
+        return "—"
+    middle = statistics.median(known)
+    if len(known) < 2 or known[0] == known[-1]:
+        return _number(middle)
+    return f"{_number(middle)} ({_number(known[0])}–{_number(known[-1])})"
+
+
+def _number(value):
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def commands(kept):
+    """Write what was trained."""
+    for study in kept.values():
+        yield f"- `{study['command']} --patience 0 --seed 0` (and 1, 2), and:"
+        for kind, run in study["runs"].items():
+            yield f"  - {kind}: `{run['options']} --epochs {run['epochs']}`"
+
+
+BLOCKS = {**{name: table(name) for name in STUDIES}, "commands": commands}
+"""By the words that mark them on the page."""
+
+
+def main(folder, names):
+    """Train what is asked for, and write the page."""
+    kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
+    for name in (names or STUDIES) if folder else ():
+        kept[name] = carried_out(name, Path(folder))
+        lines = (f"{json.dumps(key)}: {json.dumps(found, ensure_ascii=False)}" for key, found in kept.items())
+        KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), kept, BLOCKS), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else None, sys.argv[2:])
