@@ -1,11 +1,11 @@
-"""Train the generative networks that docs/generation.md compares, and write what it says of them.
+"""Train the generative networks that docs/generators.md compares, and write what it says of them.
 
-    python docs/generators.py FOLDER [STUDY ...]    trains, keeps docs/generation.json, writes the page
-    python docs/generators.py                       writes the page from docs/generation.json alone
+    python docs/generators.py FOLDER [STUDY ...]    trains, keeps docs/generators.json, writes the page
+    python docs/generators.py                       writes the page from docs/generators.json alone
 
-FOLDER gets a run for each objective and seed; those that have ended are not trained again.  Every objective of a
-study gets the time that its first one takes for its epochs, on one core: time a step is measured beforehand, round
-after round, all in one process, and the number of epochs follows.
+FOLDER gets a run for each objective and seed; those that have ended are not trained again.  Every objective
+of a study gets the time that its first one takes for its epochs, on one core: the time of a step is measured
+beforehand, round after round, all in one process, and the number of epochs follows.
 """
 
 import json
@@ -23,15 +23,13 @@ from findings import page
 from corrector.cli import given_corrector
 from training.runs.choices import assembled
 from training.runs.cli import train
-from training.runs.generative import GenerativeTraining
 
 HERE = Path(__file__).parent
-PAGE, KEPT = HERE / "generation.md", HERE / "generation.json"
+PAGE, KEPT = HERE / "generators.md", HERE / "generators.json"
 ALIKE = "--schedule cosine --betas 0.5,0.99 --batch-size 128 --learning-rate 1e-3"
 """The projector's optimiser, for all objectives."""
 SEEDS = (0, 1, 2)
 DIGITS = "u-dcgan-digits digits --network-argument widths=[32,64,128]"
-MNIST = "u-dcgan-mnist-small mnist"
 OURS = "--recipe projector"
 STUDIES = {
     "digits": {
@@ -43,46 +41,6 @@ STUDIES = {
             "ign": "--recipe ign",
             "naign": "--recipe naign",
             "paper, our optimiser": f"--recipe paper {ALIKE}",
-            "ign, our optimiser": f"--recipe ign {ALIKE}",
-            "naign, our optimiser": f"--recipe naign {ALIKE}",
-        },
-    },
-    "parts": {
-        "of": DIGITS,
-        "epochs": 600,
-        "runs": {
-            "projector": OURS,
-            "no likelihood": f"{OURS} --likelihood 0",
-            "no rule": f"{OURS} --weight 0",
-            "no reconstruction": f"{OURS} --task none",
-            "rule from the start": f"{OURS} --ramp idempotency=0-0",
-            "a pool for each batch": f"{OURS} --pool 256 --refresh 1",
-            "Fourier noise": f"{OURS} --source fourier",
-        },
-    },
-    "rules": {
-        "of": DIGITS,
-        "epochs": 600,
-        "runs": {
-            "ordinary": f"{OURS} --weight 0.5",
-            "inner": f"{OURS} --weight 0.5 --rule inner",
-            "target": f"{OURS} --weight 0.5 --rule target",
-            "modified, order 1": f"{OURS} --weight 0.5 --rule modified",
-            "modified, order 2": f"{OURS} --weight 0.5 --rule modified --order 2",
-            "modified, widest basin": f"{OURS} --weight 0.5 --rule modified "
-            "--alphas 0,312/125,2/125,-63/25,126/125",
-            "modified, weight 4": f"{OURS} --rule modified",
-            "ordinary, weight 4": OURS,
-        },
-    },
-    "mnist": {
-        "of": MNIST,
-        "epochs": 30,
-        "runs": {
-            "projector": OURS,
-            "paper": "--recipe paper",
-            "ign": "--recipe ign",
-            "naign": "--recipe naign",
             "ign, our optimiser": f"--recipe ign {ALIKE}",
             "naign, our optimiser": f"--recipe naign {ALIKE}",
         },
@@ -114,10 +72,9 @@ def options(arguments):
 
 
 def seconds_a_step(chosen):
-    """Time that a step takes, on average over a short run with the schedule of a long one; without Lightning."""
+    """Time that a step takes on average, by the schedule of a whole run, and how many are an epoch."""
     run = assembled(chosen)
     module = run.module
-    assert isinstance(module, GenerativeTraining)
     module.steps = STEPS
     optimizer = module.configure_optimizers()
     optimizer = optimizer["optimizer"] if isinstance(optimizer, dict) else optimizer
@@ -133,7 +90,7 @@ def seconds_a_step(chosen):
 
 
 def epochs(study):
-    """How many epochs each objective has in the time of the first, and what a step of it takes beside the first's."""
+    """How many epochs each objective has in the time of the first, and how long its steps are beside its."""
     chosen = {name: options([*study["of"].split(), *words.split()]) for name, words in study["runs"].items()}
     rounds = [{name: seconds_a_step(one) for name, one in chosen.items()} for _ in range(ROUNDS)]
     steps = {name: statistics.median(found[name][0] for found in rounds) for name in chosen}
@@ -225,8 +182,8 @@ def table(name):
         if name not in kept:
             return
         yield (
-            "| | cost of a step | steps | Fréchet, f | f³ | coverage | recall | classes | confident | variance | "
-            "centred error | collapsed |"
+            "| | cost of a step | steps | Fréchet, f | f³ | coverage | recall | classes | confident | "
+            "variance | centred error | collapsed |"
         )
         yield f"|{'---|' * 12}"
         runs = kept[name]["runs"]

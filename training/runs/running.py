@@ -146,12 +146,12 @@ def _prepared(
         for draft in folder.glob(".*-*"):  # of what was being written when the run was killed
             draft.unlink()
     an_epoch = max(1, batches.an_epoch // accumulate)
+    validate = max(an_epoch, steps // _VALIDATIONS) if generates else an_epoch
     pace = Pace(
         steps=steps,
         accumulate=accumulate,
         an_epoch=batches.an_epoch,
-        validate=options["validate_every"]
-        or (max(an_epoch, steps // _VALIDATIONS) if generates else an_epoch),
+        validate=options["validate_every"] or validate,
         checkpoint=options["checkpoint_every"],
         log=options["log_every"],
         draw=options["sheets_every"] or max(1, steps // _SHEETS),
