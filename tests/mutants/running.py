@@ -1,10 +1,13 @@
 """A deliberately broken copy of each formula, shown to fail the tests: a sign, an index, a missing detach.
 
 Each mutant is the packages with one text replaced, in a folder of its own, under the tests named
-beside it.  A mutant that the tests let live is a test that is missing.
+beside it.  A mutant that the tests let live is a test that is missing.  Where a file takes longer
+than a second, the test that fails is named.
 """
 
+import compileall
 import multiprocessing
+import py_compile
 import shutil
 from pathlib import Path
 
@@ -12,19 +15,24 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-LIBRARIES = ["numba", "scipy.optimize", "scipy.signal", "sympy", "torch", "pytest", "hypothesis", "mpmath"]
+LIBRARIES = [
+    *("PIL.Image", "_hypothesis_pytestplugin", "click.testing", "hypothesis.extra.numpy", "jaxtyping"),
+    *("lightning.pytorch", "matplotlib.figure", "mpmath", "networkx", "numba", "pandas", "pytest"),
+    *("rich.progress", "safetensors.torch", "scipy.io", "scipy.optimize", "scipy.signal", "scipy.stats"),
+    *("sklearn.datasets", "sympy", "torch", "torch.testing", "xarray"),
+]
 """What the tests import that is not ours: loaded once, and then there in each process forked off."""
 
 RUN = """
-import os, sys, pytest
+import gc, os, sys, pytest
+gc.freeze()  # what is loaded stays: no collection looks through it again
 output = os.open(output, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
 os.dup2(output, 1), os.dup2(output, 2)
 os.chdir(folder)
 sys.path.insert(0, folder)
 sys.dont_write_bytecode = True
 os.environ |= {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_PROFILE": "mutants"}
-loaded = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # before its plugins, that is
-sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *loaded, tests]))
+sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--assert=plain", tests]))
 """
 
 
@@ -43,6 +51,8 @@ class Copy:
         for part in ("corrector", "analysis", "training", "tests", "docs"):
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", folder)
+        # Known by its source's hash, bytecode is never taken for that of a file just broken.
+        compileall.compile_dir(folder, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(LIBRARIES)
 
