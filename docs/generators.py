@@ -20,7 +20,10 @@ from pathlib import Path
 import torch
 from findings import page
 
+from analysis.plotting import save
 from corrector.cli import given_corrector
+from training import load_generator
+from training.generation.sheets import progression
 from training.runs.choices import assembled
 from training.runs.cli import train
 
@@ -122,7 +125,7 @@ def trained(folder, words, seed, count):
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     rows = {row["name"]: row for row in found["rows"]}
     held_out = next(row for row in found["controls"] if row["name"] == "held-out pictures")
-    return {
+    figures = {
         "steps": summary["steps"],
         "reconstruction": summary["test"]["after"]["task"],
         "held out": {name: held_out[name] for name in MEASURES},
@@ -138,6 +141,7 @@ def trained(folder, words, seed, count):
             for power in POWERS
         },
     }
+    return _short(figures)
 
 
 def carried_out(name, folder):
@@ -153,7 +157,7 @@ def carried_out(name, folder):
         runs = {
             (kind, seed): pool.submit(
                 trained,
-                folder / name / f"{kind.replace(', ', '-').replace(' ', '-')}-{seed}",
+                folder / name / f"{_file(kind)}-{seed}",
                 [*study["of"].split(), *words.split()],
                 seed,
                 counts[kind][0],
@@ -175,6 +179,15 @@ def carried_out(name, folder):
     }
 
 
+def drawn(name, folder):
+    """A sheet of what each objective's network makes of the same noise, with the first seed."""
+    rows = {}
+    for kind in STUDIES[name]["runs"]:
+        made = load_generator(folder / name / f"{_file(kind)}-{SEEDS[0]}")
+        rows[kind] = made.pictures(made.sample(16, seed=0, powers=(1,))[1])
+    return progression(rows, columns=16, title="f(z), with seed 0")
+
+
 def table(name):
     """Write a study's table: medians over seeds, and their range."""
 
@@ -194,6 +207,10 @@ def table(name):
         yield f"| *held-out pictures* | | | {_number(held_out['frechet'])} | | {' | '.join(cells)} | | |"
 
     return lines
+
+
+def _file(kind):
+    return kind.replace(", ", "-").replace(" ", "-")
 
 
 def _line(kind, run):
@@ -221,6 +238,13 @@ def _number(value):
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
+def _short(value):
+    """The same with five digits, throughout."""
+    if isinstance(value, dict):
+        return {name: _short(part) for name, part in value.items()}
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
 def commands(kept):
     """Write what was trained."""
     for study in kept.values():
@@ -238,6 +262,7 @@ def main(folder, names):
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
     for name in (names or STUDIES) if folder else ():
         kept[name] = carried_out(name, Path(folder))
+        save(drawn(name, Path(folder)), HERE / "pictures" / f"generators-{name}.png")
         lines = (f"{json.dumps(key)}: {json.dumps(found, ensure_ascii=False)}" for key, found in kept.items())
         KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), kept, BLOCKS), encoding="utf-8")

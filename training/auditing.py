@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +14,7 @@ from analysis.frameworks import in_mode
 from .foreign import place
 from .framework import Torch
 from .subjects import named_inputs, named_network
+from .weights import pixel_range
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -36,6 +38,8 @@ def run_audit(
         torch.manual_seed(options["seed"])
         net = named_network(network, options["weights"]).to(device)
     x, picture = named_inputs(data, net, options["data_dir"], options["samples"], options["seed"])
+    if data in ("digits", "mnist"):
+        x = _in_its_range(x, network, options["weights"])
     x = _prepared(x, options)
     require_fit(net, x)
     console = Console(stderr=True)
@@ -71,6 +75,13 @@ def require_fit(net: nn.Module, x: Tensor) -> None:
                 f"expected inputs that the network takes; got shape {tuple(x.shape[1:])}: "
                 f"{str(error).splitlines()[0]}{where}{advice}"
             ) from None
+
+
+def _in_its_range(x: Tensor, network: str, weights: Path | None) -> Tensor:
+    """Pictures from 0 to 1 as the network that was trained has them."""
+    file = weights or (Path(network) if network.endswith(".safetensors") else None)
+    low, high = (0.0, 1.0) if file is None else pixel_range(file)
+    return x if (low, high) == (0, 1) else low + (high - low) * x
 
 
 def _prepared(x: Tensor, options: dict[str, Any]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,24 @@ def load_weights(net: nn.Module, path: Path) -> nn.Module:
             f"expected in {path} the weights of {type(net).__name__}; got others: {first}"
         ) from None
     return net
+
+
+def pixel_range(path: Path) -> tuple[float, float]:
+    """Return black and white as the network of a file has them: 0 and 1 where its header does not say.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+        ValueError: it is no safetensors file, or its header's "pixels" are no such range.
+    """
+    with opened(path) as file:
+        text = (file.metadata() or {}).get("pixels", "0,1")
+    try:
+        low, high = (float(end) for end in text.split(","))
+    except ValueError:
+        low = high = math.nan
+    if not -math.inf < low < high < math.inf:
+        raise ValueError(f'expected "pixels" in the header of {path} as in -1,1; got {text}')
+    return low, high
 
 
 def opened(path: Path, *, named: bool = True) -> safe_open:

@@ -40,6 +40,7 @@ MOVED = FROM + "::test_a_folder_that_was_moved_is_named_anew"
 WHERE = FROM + "::test_where_the_files_lie_is_no_part_of_the_data"
 GENERATED = "tests/training/test_generation_measures.py"
 EVALUATED = "tests/training/test_evaluation.py"
+AUDITED = "tests/training/test_audit_command.py"
 OBJECTIVE = "tests/training/test_objective.py"
 IGN = OBJECTIVE + "::test_the_ign_recipe_descends_what_its_authors_write"
 TIGHT = OBJECTIVE + "::test_tightness_pushes_away_and_never_further_than_its_bound"
@@ -256,6 +257,12 @@ MUTANTS = [
         "if dropout and i < len(widths) - 1 else",
         "if dropout else",
         NETWORKS + "::test_dropout_leaves_out_channels_within_either_half",
+    ),
+    (
+        "training/auditing.py",
+        "else low + (high - low) * x",
+        "else x",
+        AUDITED + "::test_pictures_are_put_in_the_range_that_a_network_was_trained_in",
     ),
     (
         "training/graphs/recording.py",

@@ -11,9 +11,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from tests.problems import oblique
+from training import digits, metrics, network
 from training.cli import audit
 from training.networks import perceptron
-from training.weights import load_network, save_perceptron
+from training.weights import load_network, save_network, save_perceptron
 
 QUICK = ["--directions", "0", "--search", "2", "--applications", "3", "--device", "cpu"]
 
@@ -102,6 +103,17 @@ def test_what_was_saved_is_loaded(folder):
     again = load_network(folder / "net.safetensors")
     x = torch.rand(3, 64)
     torch.testing.assert_close(again(x), net(x), rtol=0, atol=0)
+
+
+def test_pictures_are_put_in_the_range_that_a_network_was_trained_in(folder):
+    torch.manual_seed(0)
+    net = network("u-dcgan-digits")
+    header = json.dumps({"network": "u-dcgan-digits"})
+    save_network(net, header, {"pixels": "-1,1"}, folder / "net.safetensors")
+    found = json.loads(run("net.safetensors", "digits", "--shape", "1,8,8", "--format", "json").stdout)
+    x = digits().part("test")[:]
+    assert found["kept"] == pytest.approx(metrics(net, 2 * x - 1)["kept"], rel=1e-3)
+    assert found["kept"] != pytest.approx(metrics(net, x)["kept"], rel=1e-2)
 
 
 class Evil:

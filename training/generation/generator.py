@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from training.framework import Torch
 from training.generators import generator
 from training.rules.applications import application
 from training.runs.folder import CONFIG, NETWORK, NOISE
-from training.weights import as_safetensors, load_network, load_weights, opened
+from training.weights import as_safetensors, load_network, load_weights, opened, pixel_range
 
 from .powers import powers_of
 
@@ -248,7 +248,7 @@ def load_generator(
     file = network_file(Path(path))
     with opened(file) as stored:
         header = stored.metadata() or {}
-    low, high = _range(header.get("pixels", "0,1"), file)
+    low, high = pixel_range(file)
     if net is None and "architecture" not in header:
         own = header.get("network", "")
         name = own if ":" in own else "module:Name"
@@ -287,19 +287,6 @@ def network_file(path: Path) -> Path:
         got = "a run that has not ended" if (path / CONFIG).is_file() else "a folder without"
         raise FileNotFoundError(f"expected a finished run, with {path / NETWORK}; got {got}")
     return path / NETWORK
-
-
-def _range(text: str, file: Path) -> tuple[float, float]:
-    def refuse() -> NoReturn:
-        raise ValueError(f'expected "pixels" in the header of {file} as in -1,1; got {text}') from None
-
-    try:
-        low, high = (float(end) for end in text.split(","))
-    except ValueError:
-        refuse()
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        refuse()
-    return low, high
 
 
 def _expected(kind: type[GaussianNoise | FourierNoise], shape: tuple[int, int, int]) -> dict[str, list[int]]:

@@ -1,0 +1,64 @@
+"""docs/generators.md: its tables are what the stored figures say, and its commands what was trained."""
+
+import importlib.util
+import json
+import shlex
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from training.objective.recipes import RECIPES
+from training.runs.cli import train
+
+DOCS = Path(__file__).parent.parent / "docs"
+KEPT = json.loads((DOCS / "generators.json").read_text(encoding="utf-8"))
+TEXT = (DOCS / "generators.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def generators(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    spec = importlib.util.spec_from_file_location("generators", DOCS / "generators.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_tables_are_what_is_stored(generators):
+    assert generators.page(TEXT, KEPT, generators.BLOCKS) == TEXT
+
+
+def test_every_objective_is_stored_as_it_is_trained(generators):
+    assert set(KEPT) == set(generators.STUDIES)
+    for name, study in generators.STUDIES.items():
+        assert KEPT[name]["command"] == f"corrector train {study['of']}"
+        runs = KEPT[name]["runs"]
+        assert {kind: run["options"] for kind, run in runs.items()} == study["runs"]
+        for run in runs.values():
+            assert len(run["seeds"]) == len(generators.SEEDS)
+            words = shlex.split(f"{study['of']} {run['options']} --epochs {run['epochs']} --output there")
+            train.make_context("train", words)
+        seconds = [run["cost of a step"] * run["seeds"][0]["steps"] for run in runs.values()]
+        assert max(seconds) / min(seconds) < 1.02, "all have equal time"
+
+
+def test_every_recipe_is_in_the_table_and_has_a_row():
+    for name in RECIPES:
+        assert f"\n| `{name}` |" in TEXT
+        assert name in KEPT["digits"]["runs"]
+
+
+def of(name, kind, power, key):
+    return median(seed[power][key] for seed in KEPT[name]["runs"][kind]["seeds"])
+
+
+def test_the_words_beside_the_tables_are_true():
+    for seed in KEPT["digits"]["runs"]["projector"]["seeds"]:
+        assert seed["f"]["classes"] == 10
+        assert seed["f"]["centred"] <= 0.01
+        assert not seed["f"]["collapsed"]
+    others = [kind for kind in KEPT["digits"]["runs"] if kind != "projector"]
+    assert of("digits", "projector", "f", "frechet") < min(
+        of("digits", kind, "f", "frechet") for kind in others
+    )
