@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from tests.test_cli import COMMAND
 from tests.training.test_data import idx
-from training import data
 from training import sweep as of_python
+from training.data import idx as files
 from training.sweeping import inputs
 from training.sweeping.cli import sweep
 from training.sweeping.figures import figures_of
@@ -25,9 +25,9 @@ FILES = {"train-images-idx3-ubyte": idx(60_000, 2, 2), "t10k-images-idx3-ubyte":
 HASHES = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
 OWN = f"""
 from torch import nn
-from training import data
+from training.data import idx
 
-data._MNIST = {HASHES}  # also in processes of their own
+idx._PICTURES = {HASHES}  # also in processes of their own
 
 class Square(nn.Linear):
     def __init__(self):
@@ -55,8 +55,8 @@ def folder(tmp_path, monkeypatch):
     """The current folder, with a small stand-in for MNIST in `pictures`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(data, "_MIRROR", "http://127.0.0.1:9/")
-    monkeypatch.setattr(data, "_MNIST", HASHES)
+    monkeypatch.setattr(files, "_MIRROR", "http://127.0.0.1:9/")
+    monkeypatch.setattr(files, "_PICTURES", HASHES)
     monkeypatch.delitem(sys.modules, "own", raising=False)
     subject.cache_clear()
     (tmp_path / "own.py").write_text(OWN)
