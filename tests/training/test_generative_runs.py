@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 
 import matplotlib.image
 import pytest
@@ -207,6 +210,39 @@ def test_networks_and_data_that_make_no_pictures_are_refused(folder, network, da
     result = run(network, data, "--recipe", "paper", "--output", "run")
     assert words in f"{result.output} {result.exception}"
     assert not (folder / "run").exists()
+
+
+def test_two_processes_train_one_network(folder):
+    """Each draws noise and has a pool; what is written is one network, and the sheets are the first one's."""
+    options = ["--devices", "2", "--strategy", "ddp", "--recipe", "projector", "--output", "two"]
+    result = subprocess.run(
+        [sys.executable, "-m", "corrector", "train", "u-dcgan-digits", "digits", *SMALL, *options],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert result.returncode == 0 or "collapsed" in result.stderr, result.stderr
+    assert result.stdout.count("identity") == 1
+    assert (folder / "two" / "network.safetensors").is_file()
+    assert len(list((folder / "two" / "sheets").iterdir())) > 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="takes a CUDA device")
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
+@pytest.mark.usefixtures("folder")
+def test_recipes_on_a_cuda_device(recipe, precision):
+    options = ("--recipe", recipe, "--accelerator", "cuda", "--precision", precision, "--output", "run")
+    finished(small(*options))
+
+
+@pytest.mark.filterwarnings("ignore:.*script_method. is deprecated")  # by torch.compile itself
+@pytest.mark.parametrize("options", [("--precision", "bf16-mixed"), ("--accumulate", "2"), ("--compile",)])
+@pytest.mark.usefixtures("folder")
+def test_settings_of_the_trainer(options):
+    finished(small("--recipe", "projector", *options, "--output", "run"))
 
 
 def test_pictures_to_generate_go_from_minus_1_to_1():
