@@ -24,11 +24,12 @@ from analysis.plotting import save
 from corrector.cli import given_corrector
 from training import load_generator
 from training.generation.sheets import progression
+from training.objective.recipes import RECIPES
 from training.runs.choices import assembled
 from training.runs.cli import train
 
 HERE = Path(__file__).parent
-PAGE, KEPT = HERE / "generators.md", HERE / "generators.json"
+PAGE, KEPT, README = HERE / "generators.md", HERE / "generators.json", HERE.parent / "README.md"
 ALIKE = "--schedule cosine --betas 0.5,0.99 --batch-size 128 --learning-rate 1e-3"
 """The projector's optimiser, for all objectives."""
 SEEDS = (0, 1, 2)
@@ -214,14 +215,23 @@ def _file(kind):
 
 
 def _line(kind, run):
-    def of(power, key):
-        return _range([seed[power][key] for seed in run["seeds"]])
-
-    cells = [of("f", key) for key in ("coverage", "recall", "classes", "confident", "variance", "centred")]
-    collapsed = sum(seed["f"]["collapsed"] or seed["f"]["classes"] < 2 for seed in run["seeds"])
+    cells = [
+        _of(run, "f", key) for key in ("coverage", "recall", "classes", "confident", "variance", "centred")
+    ]
     before = f"{kind} | {run['cost of a step']:.2f} | {run['seeds'][0]['steps']}"
-    errors = f"{of('f', 'frechet')} | {of('f³', 'frechet')}"
-    return f"| {before} | {errors} | {' | '.join(cells)} | {collapsed}/{len(run['seeds'])} |"
+    errors = f"{_of(run, 'f', 'frechet')} | {_of(run, 'f³', 'frechet')}"
+    return f"| {before} | {errors} | {' | '.join(cells)} | {_collapsed(run)} |"
+
+
+def _of(run, power, key):
+    """The median over seeds, and their range."""
+    return _range([seed[power][key] for seed in run["seeds"]])
+
+
+def _collapsed(run):
+    """In how many seeds the pictures are one point, or are of fewer than two classes."""
+    lost = sum(seed["f"]["collapsed"] or seed["f"]["classes"] < 2 for seed in run["seeds"])
+    return f"{lost} of {len(run['seeds'])}"
 
 
 def _range(values):
@@ -245,6 +255,16 @@ def _short(value):
     return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
+def in_short(kept):
+    """Write the README's table: each recipe as it is, by what it makes of noise at once."""
+    runs = kept["digits"]["runs"]
+    yield "| recipe | classes of ten | Fréchet distance | centred error | collapsed |"
+    yield "|---|---|---|---|---|"
+    for name in RECIPES:
+        classes, frechet, centred = (_of(runs[name], "f", key) for key in ("classes", "frechet", "centred"))
+        yield f"| `{name}` | {classes} | {frechet} | {centred} | {_collapsed(runs[name])} |"
+
+
 def commands(kept):
     """Write what was trained."""
     for study in kept.values():
@@ -255,6 +275,7 @@ def commands(kept):
 
 BLOCKS = {**{name: table(name) for name in STUDIES}, "commands": commands}
 """By the words that mark them on the page."""
+OF_README = {"generators": in_short}
 
 
 def main(folder, names):
@@ -265,7 +286,8 @@ def main(folder, names):
         save(drawn(name, Path(folder)), HERE / "pictures" / f"generators-{name}.png")
         lines = (f"{json.dumps(key)}: {json.dumps(found, ensure_ascii=False)}" for key, found in kept.items())
         KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), kept, BLOCKS), encoding="utf-8")
+    for path, blocks in ((PAGE, BLOCKS), (README, OF_README)):
+        path.write_text(page(path.read_text(encoding="utf-8"), kept, blocks), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from training.runs.cli import train
 
 DOCS = Path(__file__).parent.parent / "docs"
 KEPT = json.loads((DOCS / "generators.json").read_text(encoding="utf-8"))
+README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
 TEXT = (DOCS / "generators.md").read_text(encoding="utf-8")
 
 
@@ -27,6 +28,7 @@ def generators(monkeypatch):
 
 def test_the_tables_are_what_is_stored(generators):
     assert generators.page(TEXT, KEPT, generators.BLOCKS) == TEXT
+    assert generators.page(README, KEPT, generators.OF_README) == README
 
 
 def test_every_objective_is_stored_as_it_is_trained(generators):
