@@ -203,7 +203,7 @@ def table(name):
         runs = kept[name]["runs"]
         for kind, run in runs.items():
             yield _line(kind, run)
-        held_out = next(iter(runs.values()))["seeds"][0]["held out"]
+        held_out = _held_out(runs)
         cells = (_number(held_out[key]) for key in ("coverage", "recall", "classes", "confident", "variance"))
         yield f"| *held-out pictures* | | | {_number(held_out['frechet'])} | | {' | '.join(cells)} | | |"
 
@@ -215,9 +215,8 @@ def _file(kind):
 
 
 def _line(kind, run):
-    cells = [
-        _of(run, "f", key) for key in ("coverage", "recall", "classes", "confident", "variance", "centred")
-    ]
+    shown = ("coverage", "recall", "classes", "confident", "variance", "centred")
+    cells = [_of(run, "f", key) for key in shown]
     before = f"{kind} | {run['cost of a step']:.2f} | {run['seeds'][0]['steps']}"
     errors = f"{_of(run, 'f', 'frechet')} | {_of(run, 'f³', 'frechet')}"
     return f"| {before} | {errors} | {' | '.join(cells)} | {_collapsed(run)} |"
@@ -226,6 +225,10 @@ def _line(kind, run):
 def _of(run, power, key):
     """The median over seeds, and their range."""
     return _range([seed[power][key] for seed in run["seeds"]])
+
+
+def _held_out(runs):
+    return next(iter(runs.values()))["seeds"][0]["held out"]
 
 
 def _collapsed(run):
@@ -263,6 +266,8 @@ def in_short(kept):
     for name in RECIPES:
         classes, frechet, centred = (_of(runs[name], "f", key) for key in ("classes", "frechet", "centred"))
         yield f"| `{name}` | {classes} | {frechet} | {centred} | {_collapsed(runs[name])} |"
+    held_out = _held_out(runs)
+    yield f"| *held-out pictures* | {held_out['classes']} | {_number(held_out['frechet'])} | | |"
 
 
 def commands(kept):
