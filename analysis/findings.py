@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import textwrap
 from math import isfinite
@@ -18,8 +16,6 @@ from .search import Search
 
 if TYPE_CHECKING:
     import os
-
-    from matplotlib.figure import Figure
 
     from .auditing import Audit
 
@@ -151,7 +147,7 @@ def _worst(audit: Audit) -> str:
 
 
 def _page(audit: Audit, picture: tuple[int, int] | None) -> str:
-    from .plotting import draw_audit, draw_worst
+    from .plotting import draw_audit, draw_worst, embedded
 
     figures = [("What was found", draw_audit(audit))]
     if (gallery := draw_worst(audit, picture)) is not None:
@@ -162,15 +158,9 @@ def _page(audit: Audit, picture: tuple[int, int] | None) -> str:
     return environment.get_template("audit.html").render(
         audit=audit,
         sentences=sentences(audit),
-        figures=[(title, _embedded(figure)) for title, figure in figures],
+        figures=[(title, embedded(figure)) for title, figure in figures],
         percent=_percent,
     )
-
-
-def _embedded(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _sentence(words: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -142,6 +144,18 @@ def save(figure: Figure, path: Path, pixels: int = 0, across: Axes | None = None
             shown = across.get_window_extent()
             dpi = max(dpi, figure.dpi * pixels / max(shown.width, shown.height))
         figure.savefig(path, dpi=dpi, metadata=undated.get(path.suffix.lower()))
+
+
+def embedded(figure: Figure) -> str:
+    """Return a figure as the source of a picture in a page that needs no other file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight")
+    return in_page(buffer.getvalue())
+
+
+def in_page(png: bytes) -> str:
+    """Return a PNG file as such a source."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def basin_image(basins: Labelled) -> np.ndarray[Any, Any]:

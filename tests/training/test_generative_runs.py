@@ -22,6 +22,7 @@ from training.objective.recipes import RECIPES
 from training.runs.batches import named_parts
 from training.runs.cli import train
 from training.runs.keeping import Keeper
+from training.runs.page import write_page
 from training.weights import load_network
 
 SMALL = (
@@ -32,7 +33,9 @@ SMALL = (
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
+    """An empty one, for runs that leave no page, which takes longer than they do."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("training.runs.running.write_page", lambda *_: None)
     return tmp_path
 
 
@@ -90,6 +93,24 @@ def test_a_run_leaves_a_network_its_noise_its_sheets_and_its_course(folder):
     assert not summary["test"]["after"]["collapsed"]
     assert summary["best_step"] is None
     assert summary["test"]["identity"]["error"] == 0
+
+
+def test_a_page_shows_it_all_and_needs_no_other_file(folder, monkeypatch):
+    monkeypatch.setattr("training.runs.running.write_page", write_page)
+    finished(small("--recipe", "projector", "--learning-rate", "0.01", "--output", "run"))
+    page = (folder / "run" / "report.html").read_text(encoding="utf-8")
+    assert page.count('src="data:image/png;base64,') == page.count("<img ") == 1 + 3 + 1 + 3
+    for words in (
+        "u-dcgan-digits",
+        "projector",
+        "22 steps",
+        "Pictures brought back",
+        "Codes",
+        "After 0 steps",
+    ):
+        assert words in page
+    centred = json.loads((folder / "run" / "summary.json").read_text())["test"]["after"]["centred"]
+    assert f"<td>{centred:.3g}</td>" in page
 
 
 class Killed(BaseException):

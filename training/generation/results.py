@@ -157,6 +157,18 @@ def side_by_side(*evaluations: Evaluation) -> str:
     return "\n".join([head, "", *_table(_QUALITY, rows), "", *_table(_NOVELTY, rows)])
 
 
+def tables(evaluation: Evaluation) -> list[tuple[list[str], list[tuple[str, bool, list[str]]]]]:
+    """Return its two tables: headings, and rows: a name, whether it is a control, cells."""
+    rows = [(row, False) for row in evaluation.rows] + [(row, True) for row in evaluation.controls]
+    return [
+        (
+            [heading for heading, _ in columns],
+            [(row.name, control, [cell(row) for _, cell in columns]) for row, control in rows],
+        )
+        for columns in (_QUALITY, _NOVELTY)
+    ]
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(part) for key, part in value.items()}

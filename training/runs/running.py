@@ -25,11 +25,12 @@ from . import choices
 from .batches import Batches
 from .checkpoints import load_run
 from .configuration import write_options
-from .folder import BEST, CHECKPOINT, CONFIG, METRICS, NETWORK, NOISE, SHEETS, SUMMARY, alone, require_new
+from .folder import BEST, CHECKPOINT, CONFIG, METRICS, NETWORK, NOISE, PAGE, SUMMARY, alone, require_new
 from .generative import GenerativeTraining
 from .history import Bar, History
 from .keeping import CollapseError, Keeper, Pace, Progressed, score
 from .module import NotFiniteError, inputs
+from .page import write_page
 from .showing import draw_sheet, judged
 from .summary import conclude, doubts, show
 
@@ -87,9 +88,10 @@ def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> Non
         raise click.exceptions.Exit(stopped is not None)
     generates = run.parts.noise is not None
     show(rows, keeper.progressed.best_step, generates=generates)
-    if generates and options["evaluate"]:
-        found = judged(run, folder, options["recipe"] or "f")
+    if generates:
+        found = judged(run, folder, options["recipe"] or "f") if options["evaluate"] else None
         click.echo("" if found is None else f"\n{found}")
+        write_page(run, folder, rows, found, options)
     advice = "a lower --weight or --learning-rate or a larger --task-weight may help"
     if stopped is None and rows["after"]["collapsed"]:
         stopped = "the outputs are collapsed in the end"
@@ -104,7 +106,7 @@ def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> Non
     of_best = f"; the best on held-out data, of step {best}: {folder / BEST}" if "best" in rows else ""
     click.echo(f"\nNetwork: {folder / NETWORK}{of_best}")
     if generates:
-        click.echo(f"Pictures: {folder / SHEETS}; more by corrector generate {folder}")
+        click.echo(f"Pictures: {folder / PAGE}; more by corrector generate {folder}")
 
 
 def _prepared(

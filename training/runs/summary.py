@@ -84,7 +84,7 @@ def show(rows: Rows, best_step: int, *, generates: bool = False) -> None:
         table.add_column(column, justify="right")
     for name, row in rows.items():
         label = f"best, step {best_step}" if name == "best" else name
-        table.add_row(label, *(_shown(row, column) for column in columns))
+        table.add_row(label, *(shown(row, column) for column in columns))
     wide = Console(width=120)
     console.width = max(console.width, Measurement.get(wide, wide.options, table).maximum)
     console.print(table)
@@ -111,7 +111,8 @@ def _rows(run: Run, keeper: Keeper, before: Mapping[str, float | bool]) -> Rows:
     return rows
 
 
-def _shown(row: Mapping[str, float | bool], column: str) -> str:
+def shown(row: Mapping[str, float | bool], column: str) -> str:
+    """Return an entry of the table, a word where there is no number."""
     value = row[column]
     if column == "centred" and row["collapsed"]:
         return "collapsed"

@@ -1,0 +1,105 @@
+"""The page of a generative run: its pictures, what they are worth, and what f does to others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from analysis.plotting import embedded, in_page
+from corrector.files import whole_file
+from training.generation.corruptions import parsed
+from training.generation.generating import codes_figure, interpolation
+from training.generation.generator import Generator
+from training.generation.latents import bottleneck
+from training.generation.results import tables
+from training.generation.sheets import progression
+
+from .folder import CURVES, PAGE, SHEETS
+from .module import MEASURES
+from .summary import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from training.generation.results import Evaluation
+
+    from .choices import Run
+    from .summary import Rows
+
+_CORRUPTIONS = "noise=0.3,mask=0.25,blur"
+_PICTURES = 12
+_ON_THE_WAY = 3
+
+
+def write_page(
+    run: Run, folder: Path, rows: Rows, evaluation: Evaluation | None, options: Mapping[str, Any]
+) -> None:
+    """Write the page, whole or not at all; it needs no other file.
+
+    Args:
+        run: that has ended.
+        folder: of the run, with its sheets and curves.
+        rows: of the summary's table.
+        evaluation: of the pictures, where there is one.
+        options: of the run.
+    """
+    sheets = sorted((folder / SHEETS).glob("step-*.png"))
+    names = [name for name in MEASURES if name in rows["after"]]
+    held_out = [
+        (n, n in ("identity", "constant map"), [shown(row, c) for c in names]) for n, row in rows.items()
+    ]
+    content = _template().render(
+        network=options["network"],
+        data=options["data"],
+        recipe=options["recipe"],
+        steps=int(sheets[-1].stem.removeprefix("step-")),
+        last=in_page(sheets[-1].read_bytes()),
+        collapsed=rows["after"]["collapsed"],
+        held_out=(names, held_out),
+        worth=[] if evaluation is None else tables(evaluation),
+        classifier="" if evaluation is None else evaluation.classifier,
+        figures=[*_figures(run), *_course(folder, sheets)],
+    )
+    with whole_file(folder / PAGE) as draft:
+        draft.write_text(content, encoding="utf-8")
+
+
+def _figures(run: Run) -> Iterator[tuple[str, str, str]]:
+    """What f does to held-out pictures: title, picture, words."""
+    images, noise = run.parts.images, run.parts.noise
+    if images is None or noise is None:
+        return
+    generator = Generator(run.module.net, noise.cpu().float(), low=-1.0, high=1.0)
+    clean = images.part("test")[:_PICTURES]
+    restored = {"x": clean}
+    for corruption in parsed(_CORRUPTIONS):
+        worse = corruption(clean, seed=0)
+        (power,) = generator.powers(generator.inputs(worse), (1,))
+        restored |= {f"x̃: {corruption}": worse, f"f(x̃), {corruption}": generator.pictures(power.y)}
+    words = "Held-out pictures, corrupted, and f of that."
+    yield "Pictures brought back", embedded(progression(restored)), words
+    try:
+        cut = bottleneck(generator)
+    except ValueError:  # a network of one's own need have none
+        return
+    words = "Of held-out and of generated pictures, on the plane of two principal components."
+    yield "Codes", embedded(codes_figure(cut, images, seed=0)), words
+    words = "Held-out pictures on lines through codes and through pixels, and f of what lies between noises."
+    yield "From one picture to another", embedded(interpolation(cut, images, seed=0)), words
+
+
+def _course(folder: Path, sheets: list[Path]) -> Iterator[tuple[str, str, str]]:
+    words = "Losses, and the guard against collapse."
+    yield "The course of the run", in_page((folder / CURVES).read_bytes()), words
+    for i in range(_ON_THE_WAY):
+        sheet = sheets[i * (len(sheets) - 1) // _ON_THE_WAY]
+        step = int(sheet.stem.removeprefix("step-"))
+        yield f"After {step} steps", in_page(sheet.read_bytes()), "The same noise."
+
+
+def _template() -> jinja2.Template:
+    rooms = jinja2.ChoiceLoader([jinja2.PackageLoader("training"), jinja2.PackageLoader("analysis")])
+    environment = jinja2.Environment(loader=rooms, autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.get_template("generator.html")
