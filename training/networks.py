@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from inspect import signature
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from torch import nn
+
+from analysis.arguments import real_number, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +60,8 @@ def u_dcgan(
         size: the side of the square pictures, shape (batch, channels, size, size).
         channels: of a picture.
         widths: channels after each stage of the encoder; at least two.
-        normalisation: "batch", "group" (in eight groups) or "none".
+        normalisation: "batch", "group" (in eight groups or as many as divide the channels, in one where a
+            channel is one number) or "none".
         dropout: the share of channels that is left out in training.
 
     Raises:
@@ -71,13 +75,16 @@ def u_dcgan(
     >>> u_dcgan(8, 1, [16, 32, 64], "none")(torch.zeros(2, 1, 8, 8)).shape
     torch.Size([2, 1, 8, 8])
     """
+    for value, name in ((size, "size"), (channels, "channels"), *((width, "widths") for width in widths)):
+        whole_number(value, name, 1)
+    real_number(dropout, "dropout")
     windows = _halvings(size, len(widths))
     if not 0 <= dropout < 1:
         raise ValueError(f"`dropout` must be a share from 0 to less than 1; got {dropout}")
     before = [channels, *widths]
     layers: list[nn.Module] = []
     for i, (inputs, outputs) in enumerate(pairwise(before)):
-        norm = [] if i == 0 else _normalisation(normalisation, outputs)
+        norm = [] if i == 0 else _normalisation(normalisation, outputs, alone=i == len(widths) - 1)
         lost = [nn.Dropout2d(dropout)] if dropout and i < len(widths) - 1 else []
         layers += [nn.Conv2d(inputs, outputs, *windows[i], bias=not norm), *norm, _leaky(), *lost]
     for i, (outputs, inputs) in reversed(list(enumerate(pairwise(before)))):
@@ -101,12 +108,14 @@ def _halvings(size: int, stages: int) -> list[tuple[int, int, int]]:
     return [*windows, (side, 1, 0)]
 
 
-def _normalisation(kind: Normalisation, channels: int) -> list[nn.Module]:
+def _normalisation(kind: Normalisation, channels: int, *, alone: bool = False) -> list[nn.Module]:
+    """A layer, if there is one; where each channel is one number, `alone`, a group has them all."""
     if kind not in get_args(Normalisation):
         raise ValueError(f"`normalisation` must be one of {', '.join(get_args(Normalisation))}; got {kind!r}")
     if kind == "none":
         return []
-    return [nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(min(8, channels), channels)]
+    groups = 1 if alone else math.gcd(8, channels)
+    return [nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(groups, channels)]
 
 
 def _leaky() -> nn.Module:

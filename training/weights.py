@@ -72,8 +72,11 @@ def load_network(path: Path) -> nn.Module:
             f"expected a header with an architecture that is known in {path}; got {got}: name {name} as "
             "the network, and this file with --weights"
         ) from None
-    with torch.device("meta"):  # takes no memory, whatever the header says
-        shapes = {name: list(part.shape) for name, part in build().state_dict().items()}
+    try:
+        with torch.device("meta"):  # takes no memory, whatever the header says
+            shapes = {name: list(part.shape) for name, part in build().state_dict().items()}
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"expected in {path} an architecture that can be built; got: {error}") from None
     with opened(path) as file:
         found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
     if found != shapes:

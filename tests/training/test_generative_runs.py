@@ -26,7 +26,7 @@ from training.runs.page import write_page
 from training.weights import load_network
 
 SMALL = (
-    *("--network-argument", "widths=[4,6]", "--epochs", "2", "--batch-size", "100", "--pool", "50"),
+    *("--network-argument", "widths=[4,6]", "--epochs", "2", "--batch-size", "100"),
     *("--accelerator", "cpu", "--no-evaluate", "--patience", "0"),
 )
 
@@ -68,7 +68,7 @@ def test_each_recipe_runs_and_leaves_what_reproduces_it(folder, name):
     }
     chosen = yaml.safe_load((folder / "run" / "config.yaml").read_text())
     for option, value in RECIPES[name].options.items():
-        if option not in ("batch_size", "pool"):
+        if option != "batch_size":
             given = chosen[option.replace("_", "-")]
             assert given == (dict(value) if option == "ramp" else value), option
     finished(run("--config", "run/config.yaml", "--output", "again"))
@@ -119,7 +119,8 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("recipe", ["projector", "ign"])
 def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(folder, monkeypatch, recipe):
-    options = ("--recipe", recipe, "--checkpoint-every", "5", "--refresh", "4", "--precision", "64-true")
+    options = ("--recipe", recipe, "--checkpoint-every", "5", "--precision", "64-true")
+    options += ("--refresh", "4", "--pool", "50") if recipe == "projector" else ()
     finished(small(*options, "--output", "whole"))
     save, count = Keeper._save, 0
 
@@ -150,9 +151,32 @@ def test_the_rule_and_its_corrector_are_chosen_beside_a_recipe(folder):
     assert json.loads((folder / "run" / "summary.json").read_text())["corrector"] == "10x³ − 15x⁴ + 6x⁵"
 
 
+def test_a_ramp_beside_a_recipe_leaves_its_others(folder):
+    finished(small("--recipe", "projector", "--ramp", "likelihood=0-0.1", "--output", "run"))
+    chosen = yaml.safe_load((folder / "run" / "config.yaml").read_text())
+    assert chosen["ramp"] == {"likelihood": "0-0.1", "idempotency": "0.3-0.5"}
+    finished(small("--recipe", "projector", "--ramp", "idempotency=0-0", "--output", "whole"))
+    assert yaml.safe_load((folder / "whole" / "config.yaml").read_text())["ramp"] == {"idempotency": "0-0"}
+
+
+def test_a_kill_while_pictures_are_measured_loses_nothing(folder, monkeypatch):
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("training.runs.running.write_page", killed)
+        with pytest.raises(Killed):
+            words = ["u-dcgan-digits", "digits", *SMALL, "--recipe", "projector", "--output", "run"]
+            CliRunner().invoke(train, words, catch_exceptions=False)
+    assert not (folder / "run" / "summary.json").exists()
+    finished(run("--resume", "--output", "run"))
+    finished(small("--recipe", "projector", "--output", "whole"))
+    assert contents(folder / "run") == contents(folder / "whole")
+
+
 def test_what_a_recipe_says_a_file_may_override_and_the_command_line_both(folder):
-    (folder / "own.yaml").write_text("recipe: ign\npool: 70\nrefresh: 9\nweight: 3\n")
-    finished(small("--config", "own.yaml", "--weight", "4", "--output", "run"))
+    (folder / "own.yaml").write_text("recipe: ign\npool: 70\nrefresh: 9\nweight: 3\nlikelihood: 1\n")
+    finished(small("--config", "own.yaml", "--weight", "4", "--pool", "50", "--output", "run"))
     chosen = yaml.safe_load((folder / "run" / "config.yaml").read_text())
     assert [chosen[name] for name in ("pool", "refresh", "weight", "tightness")] == [50, 9, 4.0, 2.5]
 
@@ -197,6 +221,10 @@ def test_colour_pictures_of_a_folder_are_learned(folder):
     [
         ("--pool 9", "expected --pool together with --source or --recipe"),
         ("--ramp idempotency=0-1", "expected --ramp together with --source or --recipe"),
+        ("--recipe paper --pool 9", "expected --pool together with --likelihood above 0; got it alone"),
+        ("--recipe paper --tightness-clamp 2", "expected --tightness-clamp together with --tightness"),
+        ("--recipe paper --network-argument dropout=abc", "`dropout` must be a real number; got 'abc'"),
+        ("--recipe paper --network-argument widths=[4,0]", "`widths` must be a whole number from 1"),
         ("--recipe gan", "'gan' is not one of 'paper', 'ign', 'naign'"),
         ("--recipe ign --noise 1", "expected --noise together with --source none"),
         ("--recipe ign --shape 64", "expected --shape together with --source none"),
@@ -260,7 +288,16 @@ def test_recipes_on_a_cuda_device(recipe, precision):
 
 
 @pytest.mark.filterwarnings("ignore:.*script_method. is deprecated")  # by torch.compile itself
-@pytest.mark.parametrize("options", [("--precision", "bf16-mixed"), ("--accumulate", "2"), ("--compile",)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--precision", "bf16-mixed"),
+        ("--precision", "bf16-true", "--source", "fourier"),
+        ("--accumulate", "2"),
+        ("--masks", "shared", "--network-argument", "dropout=0.2"),
+        ("--compile",),
+    ],
+)
 @pytest.mark.usefixtures("folder")
 def test_settings_of_the_trainer(options):
     finished(small("--recipe", "projector", *options, "--output", "run"))

@@ -64,6 +64,13 @@ def test_autoencoders_of_pictures_of_any_size(size, normalisation):
     assert sum(isinstance(layer, kinds) for layer in net) == (0 if normalisation == "none" else 2)
 
 
+@pytest.mark.parametrize("widths", [[4, 6], [12, 12], [16, 16]])
+def test_groups_leave_outputs_that_differ(widths):
+    torch.manual_seed(0)
+    net = u_dcgan(8, 1, widths, "group")
+    assert net(torch.randn(50, 1, 8, 8)).var(0).mean() > 1e-4
+
+
 def test_dropout_leaves_out_channels_within_either_half():
     net = network("u-dcgan-digits", widths=[4, 6, 8], normalisation="batch", dropout=0.25)
     kinds = [type(layer).__name__ for layer in net if isinstance(layer, nn.Conv2d | nn.Dropout2d | nn.Tanh)]

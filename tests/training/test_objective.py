@@ -121,7 +121,7 @@ def test_tightness_pushes_away_and_never_further_than_its_bound():
 def test_no_pass_is_made_twice(name, passes, with_graph):
     net, x, z = network(), pictures(1), pictures(2)
     pool = Pool(4, 1, lambda count, _: pictures(3, count), 0)
-    pool.double().renew(net)
+    pool.double().renew(net, x)
     seen = []
     net.register_forward_hook(lambda _, __, y: seen.append(y.requires_grad))
     step = step_of(net, x, z, pool)
@@ -148,6 +148,9 @@ def test_structural_similarity_of_even_pictures_is_that_of_their_means():
     assert 0 < near < far < 2
     y = (x + 0.1).requires_grad_()
     assert gradients_of(ssim(y, x), y).isfinite().all()
+    plain = ssim(y.float(), x.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(ssim(y.float(), x.float()), plain)
     with pytest.raises(ValueError, match=r"`ssim` needs pictures of 3×3 or more.*; got \(2, 64\)"):
         ssim(torch.zeros(2, 64), torch.zeros(2, 64))
 
@@ -159,13 +162,23 @@ def gradients_of(loss, y):
 def test_the_pool_finds_the_nearest_of_what_f_made():
     net, x = network(), pictures(1, 20)
     pool = Pool(50, 3, lambda count, g: torch.randn(count, 1, 8, 8, dtype=torch.float64, generator=g), 7)
-    pool.renew(net)
+    pool.renew(net, x)
     z = pool.inputs
     apart = torch.cdist(x.flatten(1), net(z).flatten(1))
     assert torch.equal(pool.nearest(x), z[apart.argmin(1)])
     first = z.clone()
-    pool.renew(net)
+    pool.renew(net, x)
     assert not torch.equal(pool.inputs, first)
+
+
+def test_half_precision_finds_the_same_neighbours():
+    net, x = network().float(), pictures(1, 64).float()
+    pool = Pool(512, 3, lambda count, g: torch.randn(count, 1, 8, 8, generator=g), 7)
+    pool.renew(net, x)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = pool.nearest(x)
+    assert torch.equal(found, pool.nearest(x))
+    assert pool.nearest(x.bfloat16()).dtype == torch.bfloat16
 
 
 def test_a_pool_that_was_loaded_has_the_same_inputs():
@@ -174,7 +187,7 @@ def test_a_pool_that_was_loaded_has_the_same_inputs():
 
     net, one, other = network(), make(), make()
     for _ in range(3):
-        one.renew(net)
+        one.renew(net, pictures(1))
     other.load_state_dict(one.state_dict())
     assert "inputs" not in one.state_dict()
     assert torch.equal(other.nearest(pictures(1)), one.nearest(pictures(1)))
@@ -183,7 +196,7 @@ def test_a_pool_that_was_loaded_has_the_same_inputs():
 def test_likelihood_pulls_the_nearest_picture_to_each_datum():
     net, x = network(), pictures(1)
     pool = Pool(30, 1, lambda count, g: torch.randn(count, 1, 8, 8, dtype=torch.float64, generator=g), 0)
-    pool.renew(net)
+    pool.renew(net, x)
     value, loss = Likelihood().measured(step_of(net, x, None, pool))
     wanted = mse_loss(net(pool.nearest(x)), x)
     torch.testing.assert_close(value, wanted)
@@ -231,6 +244,8 @@ def test_recipes_are_their_options(name):
         (lambda: ramp("tightness", "nan-1"), "the second not less; got nan-1"),
         (lambda: training([]), "`parts` must have at least one with a weight.*; got none"),
         (lambda: training([Likelihood(weight=0)]), "; got none"),
+        (lambda: training([Reconstruction(whole=0.5)]), "from the beginning; got a ramp for each"),
+        (lambda: training([Idempotency(at="both")], masks="shared"), "`masks` must be fresh where"),
         (lambda: training([Likelihood(), Likelihood()]), "one of each kind; got likelihood, likelihood"),
     ],
 )

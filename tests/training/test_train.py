@@ -24,13 +24,13 @@ from torch import nn
 
 from tests.benchmarks import kills
 from tests.training.pictures import faces, pixels, written
+from training.folder import alone
 from training.foreign import place
 from training.networks import network, perceptron
 from training.rules.applications import Buffers
 from training.rules.loss import Reduction, Rule
 from training.runs.choices import schedule
 from training.runs.cli import train
-from training.runs.folder import alone
 from training.runs.keeping import Keeper
 from training.runs.module import Masks
 from training.runs.summary import doubts, show

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from analysis.frameworks import in_mode
 from corrector.files import whole_file
 from training.data import NOISES, FourierNoise, GaussianNoise
+from training.folder import CONFIG, NETWORK, NOISE
 from training.foreign import place
 from training.framework import Torch
 from training.generators import generator
 from training.rules.applications import application
-from training.runs.folder import CONFIG, NETWORK, NOISE
 from training.weights import as_safetensors, load_network, load_weights, opened, pixel_range
 
 from .powers import powers_of
@@ -105,7 +105,7 @@ class Generator:
                 return flat
         where = f", at {place(failed)}" if failed and place(failed) else ""
         raise ValueError(
-            f"expected a network that maps pictures of {_sides(self.shape)} to themselves; got: "
+            f"expected a network that maps pictures of {sides(self.shape)} to themselves; got: "
             f"{str(failed).splitlines()[0]}{where}"
         )
 
@@ -164,7 +164,7 @@ class Generator:
 
     def __repr__(self) -> str:
         kind = f"{type(self.net).__name__}, {type(self.noise).__name__}"
-        return f"Generator({kind}, {_sides(self.shape)} from {self.low:g} to {self.high:g})"
+        return f"Generator({kind}, {sides(self.shape)} from {self.low:g} to {self.high:g})"
 
 
 def save_noise(noise: GaussianNoise | FourierNoise, path: str | os.PathLike[str]) -> None:
@@ -293,5 +293,10 @@ def _expected(kind: type[GaussianNoise | FourierNoise], shape: tuple[int, int, i
     return {name: list(x.shape) for name, x in kind(shape).state_dict().items()}
 
 
-def _sides(shape: Sequence[int]) -> str:
+def sides(shape: Sequence[int]) -> str:
+    """Return lengths as people write them.
+
+    >>> sides((3, 64, 64))
+    '3×64×64'
+    """
     return "×".join(map(str, shape))

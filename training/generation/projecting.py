@@ -20,13 +20,13 @@ from training.data.decoding import PictureError, Recipe, decoded, upright
 from training.data.encoding import write_picture
 from training.data.listing import listed
 from training.data.progress import progress
+from training.folder import NOISE
 from training.foreign import foreign
-from training.runs.folder import NOISE
 from training.subjects import named_images
 
 from .corruptions import brightness, parsed
 from .generating import loaded
-from .generator import network_file
+from .generator import network_file, sides
 from .powers import power_name
 from .sheets import progression
 from .tables import HEADINGS, aligned, complaint, power_errors
@@ -221,7 +221,7 @@ def _read(path: Path, shape: tuple[int, int, int], *, fit: bool) -> np.ndarray[A
     """A file's picture as bytes, of the network's shape."""
     if fit:
         if shape[1] != shape[2]:
-            raise ValueError(f"expected a network of square pictures for --fit; got {_sides(shape)}")
+            raise ValueError(f"expected a network of square pictures for --fit; got {sides(shape)}")
         return decoded(path, Recipe(channels=shape[0], turned=True, size=shape[1]))
     pixels = _pixels(upright(path))
     if pixels.shape != shape:
@@ -236,13 +236,9 @@ def _pixels(picture: Any) -> np.ndarray[Any, Any]:
 
 def _misfit(name: str, got: Sequence[int], shape: Sequence[int]) -> str:
     return (
-        f"expected pictures of {_sides(shape)} (channels, height, width), as the network's; "
-        f"got {_sides(got)}, {name} (--fit crops, scales and turns them)"
+        f"expected pictures of {sides(shape)} (channels, height, width), as the network's; "
+        f"got {sides(got)}, {name} (--fit crops, scales and turns them)"
     )
-
-
-def _sides(shape: Sequence[int]) -> str:
-    return "×".join(map(str, shape))
 
 
 def fitted(x: Pictures, shape: tuple[int, int, int]) -> Pictures:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+import torch
 from torch import Tensor
+
+from training.rules.pulls import wide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,10 +49,12 @@ def ssim(
             "`ssim` needs pictures of 3×3 or more, shape (batch, channels, height, width); "
             f"got {tuple(y.shape)}"
         )
+    y, x = wide(y), wide(x)
     side = min(_WINDOW, (min(y.shape[2:]) - 1) // 2 * 2 + 1)
     # The library takes its window from the deviation unless it is flat: 3.5 deviations to each side.
     deviation = min(_DEVIATION, (side - 1) / 2 / 3.5)
-    similar = structural_similarity_index_measure(y, x, sigma=deviation, data_range=2.0)
+    with torch.autocast(y.device.type, enabled=False):
+        similar = structural_similarity_index_measure(y, x, sigma=deviation, data_range=2.0)
     if not isinstance(similar, Tensor):
         raise TypeError(f"expected one number of the structural similarity; got {type(similar).__name__}")
     return 1 - similar

@@ -266,7 +266,7 @@ class Likelihood(Part):
     Attributes:
         distance: "l2", "l1" or "ssim"; the nearest is by squares.
         pool: how many inputs there are to choose from.
-        refresh: steps after which they are drawn anew; with 1 they are of each batch.
+        refresh: batches after which they are drawn anew; with 1 they are of each batch.
 
     Cost: a pass with its graph, pool/refresh passes without, and the search of `Pool`.
 

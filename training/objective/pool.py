@@ -30,8 +30,8 @@ class Pool(nn.Module):
 
     Args:
         count: P.
-        every: steps after which they are drawn anew.
-        noise: draws inputs, given how many and a generator.
+        every: batches after which they are drawn anew.
+        noise: draws inputs in single precision or double, given how many and a generator.
         seed: of the inputs.
 
     Cost: P passes of f each time, and for a batch of B pictures with D numbers 2·B·P·D operations; memory of
@@ -51,10 +51,16 @@ class Pool(nn.Module):
         self.register_buffer("inputs", torch.zeros(count, *first.shape, dtype=first.dtype), persistent=False)
         self._drawn = 0
 
-    def renew(self, f: nn.Module) -> None:
-        """Draw the inputs anew and look what f makes of them, in evaluation mode."""
+    def renew(self, f: nn.Module, like: Tensor) -> None:
+        """Draw the inputs anew and look what f makes of them, in evaluation mode.
+
+        Args:
+            f: where it is.
+            like: a batch, of the dtype and on the device of f's inputs.
+        """
+        self.to(like.device)
         self.draws += 1
-        z = self._inputs()
+        z = self._inputs().to(like.dtype)
         with torch.no_grad(), in_mode(f, "eval"):
             for first in range(0, self.count, _AT_A_TIME):
                 made = f(z[first : first + _AT_A_TIME])
@@ -63,11 +69,12 @@ class Pool(nn.Module):
     def nearest(self, x: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *shape"]:
         """Return the inputs of which f made the pictures nearest to these."""
         z = self._inputs()
-        with torch.no_grad():
+        # Not in half precision, whose products differ by more than neighbours do.
+        with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             rows = x.flatten(1).to(self.pictures.dtype)
             # ‖f(z) − x‖² without ‖x‖², which is the same for all.
             apart = torch.addmm(self.pictures.square().sum(1), rows, self.pictures.T, alpha=-2)
-            return z[apart.argmin(1)]
+            return z[apart.argmin(1)].to(x.dtype)
 
     def _inputs(self) -> Tensor:
         """The inputs of this time, drawn again where a checkpoint knows only how often they were."""

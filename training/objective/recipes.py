@@ -163,17 +163,17 @@ def objective(options: Mapping[str, Any], corrector: Corrector) -> tuple[Part, .
         return {name: options[option] for name, option in named.items()} | {"begin": begin, "whole": whole}
 
     parts: list[Part] = []
+    distance = {"reconstruction": "l2", "none": "l2"}.get(options["task"], options["task"])
+    alike = {"distance": distance, "reduction": options["task_reduction"] or "half_sum"}
     if options["task"] != "none":
-        distance = "l2" if options["task"] == "reconstruction" else options["task"]
         found = of("reconstruction", weight="task_weight")
-        found |= {"reduction": options["task_reduction"] or "half_sum", "distance": distance}
-        parts.append(Reconstruction(**found))
-    alike = {name: name for name in ("rule", "reduction", "relaxation", "buffers", "at", "distance")}
+        parts.append(Reconstruction(**found, **alike))
+    same = {name: name for name in ("rule", "reduction", "relaxation", "buffers", "at", "distance")}
     found = of("tightness", weight="tightness", distance="distance", clamp="tightness_clamp")
     parts += [
-        Idempotency(corrector=corrector, **of("idempotency", weight="weight", **alike)),
+        Idempotency(corrector=corrector, **of("idempotency", weight="weight", **same)),
         Tightness(**found, reduction="mean" if options["reduction"] == "mean" else "half_sum"),
-        Likelihood(**of("likelihood", weight="likelihood", pool="pool", refresh="refresh")),
+        Likelihood(**of("likelihood", weight="likelihood", pool="pool", refresh="refresh"), **alike),
     ]
     return tuple(part for part in parts if part.weight)
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _MEASURED = 1000
 """Samples to validate on and to report on, at most."""
 _DRAWN = 5
-"""Seed of the noise to measure generative networks on: the same for all of them."""
+"""A third word of the seed, which what is trained on has not: the same noise for all networks."""
 _SHARE = 10
 """One sample in so many of a data set that comes undivided is held out to validate, one to report."""
 
@@ -130,12 +130,14 @@ def named_parts(
 
 def _generated(images: Images, source: str, dtype: torch.dtype) -> Parts:
     """Pictures from −1 to 1, the noise to generate from, and draws of it to measure the network on."""
-    noise = NOISES[source].of(images.part("train")).to(dtype)
+    noise = NOISES[source].of(images.part("train"))
+    if dtype == torch.float64:
+        noise.double()
     train, validation, test = (images.part(part).between(-1, 1) for part in get_args(Part))
     held = []
     for i, part in enumerate((validation, test)):
         x = part[:_MEASURED].to(dtype)
-        held.append(Drawn(x, noise(_MEASURED, generator(_DRAWN, i))))
+        held.append(Drawn(x, noise(_MEASURED, generator(i, 0, _DRAWN)).to(dtype)))
     return Parts(train, torch.arange(len(train)), held[0], held[1], dtype, noise, images)
 
 

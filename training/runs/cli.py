@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from corrector.cli import given_corrector, require_use, which_corrector
+from training.folder import CONFIG, require_new, require_run
 
-from .folder import CONFIG, require_new, require_run
-from .objective_options import generative_options, require_generative
+from .objective_options import generative_options, require_generative, settle_ramps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,6 +196,7 @@ def train(context: click.Context, /, **options: Any) -> None:
     require_use(context, "momentum", "--optimizer sgd", used=options["optimizer"] == "sgd")
     require_use(context, "betas", "--optimizer adam or adamw", used=options["optimizer"] != "sgd")
     require_generative(context, options)
+    settle_ramps(options)
     own = ":" in options["task"] or options["task"] == "none"
     require_use(context, "task-reduction", "--task reconstruction, l1 or ssim", used=not own)
     if options["compiled"] and options["masks"] == "shared":

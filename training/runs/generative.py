@@ -48,7 +48,7 @@ class GenerativeTraining(Training):
     Args:
         net: f; its output must have its input's shape.
         parts: of the objective, at most one of each kind; those of weight 0 are left out.
-        noise: draws inputs of f, given how many and a generator; its buffers move with this module's.
+        noise: draws inputs of f, given how many and a generator; it is moved to where the batches are.
         steps: batches of the whole run, of which the parts' schedules are shares; 0: all parts are whole.
         seed: of the pool of `Likelihood`.
         **how: optimizer, schedule, gradients_every and masks, as for `IdempotentTraining`.
@@ -57,7 +57,7 @@ class GenerativeTraining(Training):
     and that of all else.
 
     Raises:
-        ValueError: there are no parts, or two of one kind.
+        ValueError: there are no parts, or two of one kind; a ramp for each; or masks cannot be shared.
         NotFiniteError: in training, a loss or a gradient is not finite; the weights were not touched.
 
     >>> from training.data import GaussianNoise
@@ -83,22 +83,42 @@ class GenerativeTraining(Training):
                 "`parts` must have at least one with a weight, and one of each kind; "
                 f"got {', '.join(self.names) or 'none'}"
             )
-        self.noise, self.steps = noise, steps
+        if not any(part.weight_at(0.0) for part in self.parts):
+            raise ValueError("`parts` must have one that is there from the beginning; got a ramp for each")
+        if self.masks == "shared" and any(isinstance(p, Idempotency) and p.at == "both" for p in self.parts):
+            raise ValueError("`masks` must be fresh where the rule acts at noise and data both; got 'shared'")
+        self.steps = steps
         wanted = [part for part in self.parts if isinstance(part, Likelihood)]
-        self.pool = Pool(wanted[0].pool, wanted[0].refresh, self._drawn, seed) if wanted else None
+        # In a tuple, which `nn.Module` does not search: neither is sent to other processes in every step, or
+        # turned into half precision.
+        self._held = noise, Pool(wanted[0].pool, wanted[0].refresh, noise, seed) if wanted else None
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of the parts, in their order."""
         return tuple(NAMES[type(part)] for part in self.parts)
 
+    @property
+    def noise(self) -> nn.Module:
+        """What inputs of f are drawn by."""
+        return self._held[0]
+
+    @property
+    def pool(self) -> Pool | None:
+        """Of the likelihood, where there is one."""
+        return self._held[1]
+
+    def prepare(self, batch: Any) -> None:
+        """Draw the pool anew where that is due."""
+        if self.pool is not None and (self.batches - 1) % self.pool.every == 0:
+            self.pool.renew(self.net, inputs(batch))
+
     def losses(self, batch: Any) -> dict[str, tuple[Tensor, Tensor]]:
         """Return each part's value, and what it adds to the loss."""
-        done = self.batches - 1
-        if self.pool is not None and done % self.pool.every == 0:
-            self.pool.renew(self.net)
-        step = Step(self.net, inputs(batch), self.noise, self.pool)
-        share = done / self.steps if self.steps else 1.0
+        x = inputs(batch)
+        noise = self.noise.to(x.device)
+        step = Step(self.net, x, lambda count: noise(count).to(x.dtype), self.pool)
+        share = (self.batches - 1) / self.steps if self.steps else 1.0
         found = {}
         for name, part in zip(self.names, self.parts, strict=True):
             if weight := part.weight_at(share):
@@ -112,6 +132,14 @@ class GenerativeTraining(Training):
             missed = {"task": l2(f(batch.x), batch.x)}
             return guarded(missed | measure(f, batch.z))
 
-    def _drawn(self, count: int, generator: torch.Generator) -> Tensor:
-        noise: Tensor = self.noise(count, generator)
-        return noise
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the pool."""
+        super().on_save_checkpoint(checkpoint)
+        if self.pool is not None:
+            checkpoint["pool"] = self.pool.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with it."""
+        super().on_load_checkpoint(checkpoint)
+        if self.pool is not None:
+            self.pool.load_state_dict(checkpoint["pool"])

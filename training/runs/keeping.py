@@ -16,9 +16,9 @@ import lightning.pytorch as pl
 import numpy as np
 import torch.distributed as dist
 
+from training.folder import BEST, CHECKPOINT
 from training.generators import restore, seed_all, states
 
-from .folder import BEST, CHECKPOINT
 from .module import NotFiniteError
 
 if TYPE_CHECKING:

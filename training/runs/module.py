@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from analysis.collapse import VARIANCE_FLOOR
 from analysis.frameworks import in_mode
 from training.measures import measure
-from training.objective.distances import l1, l2, ssim
+from training.objective.distances import l1, l2, scale, ssim
 from training.rules.applications import shared_masks
 from training.rules.loss import IdempotencyLoss
 
@@ -128,6 +128,9 @@ class Training(pl.LightningModule):
     def names(self) -> tuple[str, ...]:
         """Of the parts that the loss has."""
 
+    def prepare(self, batch: Any) -> None:
+        """Do what is no part of the step; its passes share no masks with the step's."""
+
     @abstractmethod
     def losses(self, batch: Any) -> dict[str, tuple[Tensor, Tensor]]:
         """Return each part by its name: its value, and what it adds to the loss."""
@@ -144,6 +147,7 @@ class Training(pl.LightningModule):
     def training_step(self, batch: Any, _: int) -> dict[str, Tensor]:
         """Return the loss, the parts' values and, where they are due, the gradients' norms and cosine."""
         self.batches += 1
+        self.prepare(batch)
         with shared_masks(self.net) if self.masks == "shared" else nullcontext():
             parts = self.losses(batch)
         self._require_finite({name: value for name, (value, _) in parts.items()}, inputs(batch))
@@ -287,8 +291,7 @@ class IdempotentTraining(Training):
         y, found = self.net(x), {}
         if self.task is not None:
             value = missed(self.task, y, batch)
-            scale = y[0].numel() / 2 if self.summed else 1.0
-            found["task"] = value, self.task_weight * scale * value
+            found["task"] = value, self.task_weight * scale("half_sum" if self.summed else "mean", y) * value
         if self.weight:
             value = self.idempotency(x, y)
             found["idempotency"] = value, self.weight * value

@@ -32,8 +32,7 @@ def _take(context: click.Context, _: click.Parameter, name: str | None) -> str |
     """Take a recipe's options for defaults, which those of a file and of the command line override."""
     if name is not None:
         recipe = {key: value for key, value in RECIPES[name].options.items() if key != "ramp"}
-        ramps = [f"{part}={shares}" for part, shares in RECIPES[name].options.get("ramp", {}).items()]
-        context.default_map = recipe | {"ramp": ramps} | dict(context.default_map or {})
+        context.default_map = recipe | dict(context.default_map or {})
     return name
 
 
@@ -124,6 +123,14 @@ def generative_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def settle_ramps(options: dict[str, Any]) -> None:
+    """Add the ramps of a recipe, of parts that none is given for."""
+    ours = RECIPES[options["recipe"]].options.get("ramp", {}) if options["recipe"] else {}
+    given = {pair.partition("=")[0] for pair in options["ramp"]}
+    kept = tuple(f"{part}={shares}" for part, shares in ours.items() if part not in given)
+    options["ramp"] = (*options["ramp"], *kept)
+
+
 def require_generative(context: click.Context, options: dict[str, Any]) -> None:
     """Refuse options that would be passed over in silence."""
     generates = options["source"] != "none"
@@ -133,6 +140,11 @@ def require_generative(context: click.Context, options: dict[str, Any]) -> None:
         as_by_default = options[key] in (defaults[key], ())  # as the file of another run says
         used = as_by_default or generates == (name in _ONLY)
         require_use(context, name, "--source or --recipe" if name in _ONLY else "--source none", used=used)
+    for name, part in (("pool", "likelihood"), ("refresh", "likelihood"), ("tightness_clamp", "tightness")):
+        source = context.get_parameter_source(name)  # a recipe's own may stay where its part is left out
+        if source is click.core.ParameterSource.COMMANDLINE and not options[part]:
+            option = name.replace("_", "-")
+            raise click.UsageError(f"expected --{option} together with --{part} above 0; got it alone")
     if generates and (options["rule"] == "m1" or ":" in options["task"]):
         got = "--rule m1" if options["rule"] == "m1" else f"--task {options['task']}"
         raise click.UsageError(f"expected a rule and a task for pictures with --source; got {got}")

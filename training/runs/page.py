@@ -8,6 +8,7 @@ import jinja2
 
 from analysis.plotting import embedded, in_page
 from corrector.files import whole_file
+from training.folder import CURVES, PAGE, SHEETS
 from training.generation.corruptions import parsed
 from training.generation.generating import codes_figure, interpolation
 from training.generation.generator import Generator
@@ -15,7 +16,6 @@ from training.generation.latents import bottleneck
 from training.generation.results import tables
 from training.generation.sheets import progression
 
-from .folder import CURVES, PAGE, SHEETS
 from .module import MEASURES
 from .summary import shown
 

@@ -18,6 +18,18 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities import rank_zero_only
 
 from corrector.cli import Interrupted, Refused
+from training.folder import (
+    BEST,
+    CHECKPOINT,
+    CONFIG,
+    METRICS,
+    NETWORK,
+    NOISE,
+    PAGE,
+    SUMMARY,
+    alone,
+    require_new,
+)
 from training.foreign import foreign
 from training.generation.generator import save_noise
 
@@ -25,14 +37,13 @@ from . import choices
 from .batches import Batches
 from .checkpoints import load_run
 from .configuration import write_options
-from .folder import BEST, CHECKPOINT, CONFIG, METRICS, NETWORK, NOISE, PAGE, SUMMARY, alone, require_new
 from .generative import GenerativeTraining
 from .history import Bar, History
 from .keeping import CollapseError, Keeper, Pace, Progressed, score
 from .module import NotFiniteError, inputs
 from .page import write_page
 from .showing import draw_sheet, judged
-from .summary import conclude, doubts, show
+from .summary import conclude, doubts, show, write_summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,6 +51,10 @@ if TYPE_CHECKING:
 
     import lightning.pytorch as pl
     from torch import nn
+
+    from training.generation.results import Evaluation
+
+    from .summary import Rows
 
 _SHEETS, _VALIDATIONS = 10, 50
 """In a generative run, at most, where nothing else is said: it may have thousands of short epochs."""
@@ -77,21 +92,20 @@ def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> Non
         trainer, keeper, batches = _prepared(options, resolved, run, held, first=first)
         try:
             stopped = _fit(trainer, keeper, run, batches, options)
-            rows = conclude(run, keeper, before, resolved, stopped) if first else {}
+            rows, found = _concluded(run, keeper, before, options) if first else ({}, None)
         except (KeyboardInterrupt, SystemExit):  # the second is Lightning's for the first
             raise Interrupted(
                 f"interrupted at step {keeper.progressed.step}; --resume goes on from step {keeper.saved}"
             ) from None
         if first:
+            write_summary(run, keeper, rows, resolved, stopped)
             (folder / CHECKPOINT).unlink()  # there is nothing to go on with
     if not first:
         raise click.exceptions.Exit(stopped is not None)
     generates = run.parts.noise is not None
     show(rows, keeper.progressed.best_step, generates=generates)
-    if generates:
-        found = judged(run, folder, options["recipe"] or "f") if options["evaluate"] else None
-        click.echo("" if found is None else f"\n{found}")
-        write_page(run, folder, rows, found, options)
+    if found is not None:
+        click.echo(f"\n{found}")
     advice = "a lower --weight or --learning-rate or a larger --task-weight may help"
     if stopped is None and rows["after"]["collapsed"]:
         stopped = "the outputs are collapsed in the end"
@@ -107,6 +121,18 @@ def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> Non
     click.echo(f"\nNetwork: {folder / NETWORK}{of_best}")
     if generates:
         click.echo(f"Pictures: {folder / PAGE}; more by corrector generate {folder}")
+
+
+def _concluded(
+    run: choices.Run, keeper: Keeper, before: Mapping[str, float | bool], options: Mapping[str, Any]
+) -> tuple[Rows, Evaluation | None]:
+    """What the run leaves but its summary; a kill meanwhile leaves the checkpoint, to go on from."""
+    folder = options["output"]
+    rows, found = conclude(run, keeper, before), None
+    if run.parts.noise is not None:
+        found = judged(run, folder, options["recipe"] or "f") if options["evaluate"] else None
+        write_page(run, folder, rows, found, options)
+    return rows, found
 
 
 def _prepared(

@@ -8,12 +8,11 @@ import torch
 
 from analysis.frameworks import in_mode
 from corrector.files import whole_file
+from training.folder import EVALUATION, SHEETS
 from training.generation.classifier import classifier
 from training.generation.evaluation import evaluate
 from training.generation.sheets import progression
 from training.generators import generator
-
-from .folder import EVALUATION, SHEETS
 
 if TYPE_CHECKING:
     from pathlib import Path

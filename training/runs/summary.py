@@ -9,10 +9,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from corrector.files import whole_file
+from training.folder import BEST, CURVES, METRICS, NETWORK, SUMMARY
 from training.weights import load_weights
 
 from .curves import run_curves
-from .folder import BEST, CURVES, METRICS, NETWORK, SUMMARY
 from .history import read_history
 from .module import MEASURES, clean, inputs
 
@@ -25,21 +25,13 @@ if TYPE_CHECKING:
     Rows = Mapping[str, Mapping[str, float | bool]]
 
 
-def conclude(
-    run: Run,
-    keeper: Keeper,
-    before: Mapping[str, float | bool],
-    options: Mapping[str, Any],
-    stopped: str | None,
-) -> Rows:
-    """Write the network, the curves and, last, the summary, by which a run is known to have ended.
+def conclude(run: Run, keeper: Keeper, before: Mapping[str, float | bool]) -> Rows:
+    """Write the network and the curves.
 
     Args:
         run: what was trained.
         keeper: what watched over it.
         before: the network's measures on the test part as it came.
-        options: of the run, as YAML holds them.
-        stopped: why it stopped early, or None.
 
     Returns:
         The measures on the test part: before, after, of the best network, the identity and a constant map.
@@ -50,6 +42,21 @@ def conclude(
     figure = run_curves(read_history(folder / METRICS))
     with whole_file(folder / CURVES) as draft:
         figure.savefig(draft)
+    return rows
+
+
+def write_summary(
+    run: Run, keeper: Keeper, rows: Rows, options: Mapping[str, Any], stopped: str | None
+) -> None:
+    """Write the summary, last of all: by it a run is known to have ended.
+
+    Args:
+        run: what was trained.
+        keeper: what watched over it.
+        rows: the measures.
+        options: of the run, as YAML holds them.
+        stopped: why it stopped early, or None.
+    """
     summary = {
         "stopped": stopped,
         "steps": keeper.progressed.step,
@@ -58,9 +65,8 @@ def conclude(
         "test": {name: _plain(row) for name, row in rows.items()},
         "options": dict(options),
     }
-    with whole_file(folder / SUMMARY) as draft:
+    with whole_file(keeper.folder / SUMMARY) as draft:
         draft.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return rows
 
 
 def show(rows: Rows, best_step: int, *, generates: bool = False) -> None:
