@@ -61,6 +61,9 @@ SIGNED = RUNS + "::test_pictures_to_generate_go_from_minus_1_to_1"
 COURSE = RUNS + "::test_a_run_leaves_a_network_its_noise_its_sheets_and_its_course"
 OVERRIDDEN = RUNS + "::test_what_a_recipe_says_a_file_may_override_and_the_command_line_both"
 MEASURED = RUNS + "::test_pictures_of_data_with_labels_are_measured_in_the_end"
+NEIGHBOURS = OBJECTIVE + "::test_half_precision_finds_the_same_neighbours"
+MERGED = RUNS + "::test_a_ramp_beside_a_recipe_leaves_its_others"
+GROUPS = NETWORKS + "::test_groups_leave_outputs_that_differ"
 RANGE = RUNS + "::test_pictures_are_given_in_the_range_of_the_network"
 RESUMED = RUNS + "::test_a_run_that_was_killed_goes_on_as_if_it_had_not_been"
 SHEETS = "tests/training/test_sheets.py"
@@ -458,7 +461,7 @@ MUTANTS = [
         PARAMETRIZATION
         + "::test_it_starts_at_the_projector_it_is_near_and_else_at_the_nearest_orthogonal_one",
     ),
-    ("training/runs/module.py", "y[0].numel() / 2 if self.summed", "y[0].numel() if self.summed", MODULE),
+    ("training/runs/module.py", '"half_sum" if self.summed else "mean", y', '"mean", y', MODULE),
     ("training/runs/module.py", "found = task(y, clean(batch))", "found = task(y, batch)", MODULE),
     (
         "training/runs/module.py",
@@ -479,7 +482,7 @@ MUTANTS = [
         TRAIN + "::test_an_interruption_ends_the_step_and_a_second_one_does_not",
     ),
     (
-        "training/runs/folder.py",
+        "training/folder.py",
         "lock.acquire(blocking=False)",
         "pass",
         TRAIN + "::test_two_processes_are_not_at_one_run",
@@ -1177,15 +1180,35 @@ MUTANTS = [
     ("training/objective/pool.py", "generator(self.seed, now)", "generator(self.seed)", POOL),
     (
         "training/objective/pool.py",
-        "z = self._inputs()\n        with torch.no_grad():\n            rows",
-        "z = self.inputs\n        with torch.no_grad():\n            rows",
+        "z = self._inputs()\n        # Not in half",
+        "z = self.inputs\n        # Not in half",
         LOADED,
     ),
-    ("training/runs/generative.py", "value, weight * loss", "value, loss", SCHEDULED),
-    ("training/runs/generative.py", "share = done / self.steps if", "share = 1.0 if", SCHEDULED),
+    ("training/objective/pool.py", "enabled=False", "enabled=True", NEIGHBOURS),
+    ("training/objective/distances.py", "enabled=False", "enabled=True", STRUCTURE),
+    (
+        "training/networks.py",
+        "groups = 1 if alone else",
+        "groups =",
+        NETWORKS + "::test_groups_leave_outputs_that_differ",
+    ),
+    ("training/runs/objective_options.py", "if part not in given", "", MERGED),
     (
         "training/runs/generative.py",
-        "if self.pool is not None and done % self.pool.every == 0:",
+        'checkpoint["pool"] = self.pool.state_dict()',
+        'checkpoint["pool"] = Pool(self.pool.count, self.pool.every, self.noise, 1).state_dict()',
+        RESUMED,
+    ),
+    ("training/runs/generative.py", "value, weight * loss", "value, loss", SCHEDULED),
+    (
+        "training/runs/generative.py",
+        "share = (self.batches - 1) / self.steps if",
+        "share = 1.0 if",
+        SCHEDULED,
+    ),
+    (
+        "training/runs/generative.py",
+        "if self.pool is not None and (self.batches - 1) % self.pool.every == 0:",
         "if self.pool is not None:",
         SCHEDULED,
     ),
@@ -1200,7 +1223,7 @@ MUTANTS = [
     ("training/runs/batches.py", "images.part(part).between(-1, 1)", "images.part(part)", SIGNED),
     ("training/runs/running.py", "math.nan if generates else", "", COURSE),
     ("training/runs/showing.py", "span=(-1.0, 1.0)", "span=(0.0, 1.0)", MEASURED),
-    ("training/runs/objective_options.py", "recipe | {", "{", OVERRIDDEN),
+    ("training/runs/objective_options.py", "recipe | dict(", "dict(", OVERRIDDEN),
     ("training/data/images.py", "mul_(self.high - self.low)", "mul_(self.high)", RANGE),
 ]
 
