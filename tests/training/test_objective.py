@@ -148,8 +148,9 @@ def test_structural_similarity_of_even_pictures_is_that_of_their_means():
     assert 0 < near < far < 2
     y = (x + 0.1).requires_grad_()
     assert gradients_of(ssim(y, x), y).isfinite().all()
+    smooth = 0.6 + 0.02 * x, 0.6 + 0.02 * pictures(5)  # of whose squares little is left
     with torch.autocast("cpu", torch.bfloat16):
-        assert ssim(y.float(), x.float()).item() == pytest.approx(ssim(y, x).item(), rel=1e-4)
+        assert ssim(*(z.float() for z in smooth)).item() == pytest.approx(ssim(*smooth).item(), rel=1e-3)
     with pytest.raises(ValueError, match=r"`ssim` needs pictures of 3×3 or more.*; got \(2, 64\)"):
         ssim(torch.zeros(2, 64), torch.zeros(2, 64))
 
