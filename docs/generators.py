@@ -51,7 +51,7 @@ STUDIES = {
     },
 }
 """Objectives by what they are called; the first of each says how long all of them take."""
-STEPS = 60
+STEPS = 100
 """That time a step is measured by."""
 ROUNDS = 3
 MEASURES = (
@@ -102,7 +102,11 @@ def epochs(study):
     first = next(iter(chosen))
     budget = study["epochs"] * an_epoch[first] * steps[first]
     return {
-        name: (max(1, round(budget / (steps[name] * an_epoch[name]))), steps[name] / steps[first])
+        name: (
+            max(1, round(budget / (steps[name] * an_epoch[name]))),
+            steps[name] / steps[first],
+            an_epoch[name],
+        )
         for name in chosen
     }
 
@@ -122,12 +126,13 @@ def trained(folder, words, seed, count):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+    if not (folder / "evaluation.json").is_file():
+        return {"diverged": True}
     found = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     rows = {row["name"]: row for row in found["rows"]}
     held_out = next(row for row in found["controls"] if row["name"] == "held-out pictures")
     figures = {
-        "steps": summary["steps"],
         "reconstruction": summary["test"]["after"]["task"],
         "held out": {name: held_out[name] for name in MEASURES},
         "classifier": found["classifier"],
@@ -172,6 +177,7 @@ def carried_out(name, folder):
             kind: {
                 "options": words,
                 "epochs": counts[kind][0],
+                "steps": counts[kind][0] * counts[kind][2],
                 "cost of a step": round(counts[kind][1], 3),
                 "seeds": [runs[kind, seed].result() for seed in SEEDS],
             }
@@ -217,24 +223,26 @@ def _file(kind):
 def _line(kind, run):
     shown = ("coverage", "recall", "classes", "confident", "variance", "centred")
     cells = [_of(run, "f", key) for key in shown]
-    before = f"{kind} | {run['cost of a step']:.2f} | {run['seeds'][0]['steps']}"
+    before = f"{kind} | {run['cost of a step']:.2f} | {run['steps']}"
     errors = f"{_of(run, 'f', 'frechet')} | {_of(run, 'f³', 'frechet')}"
     return f"| {before} | {errors} | {' | '.join(cells)} | {_collapsed(run)} |"
 
 
 def _of(run, power, key):
     """The median over seeds, and their range."""
-    return _range([seed[power][key] for seed in run["seeds"]])
+    return _range([seed[power][key] for seed in run["seeds"] if power in seed])
 
 
 def _held_out(runs):
-    return next(iter(runs.values()))["seeds"][0]["held out"]
+    return next(seed["held out"] for run in runs.values() for seed in run["seeds"] if "f" in seed)
 
 
 def _collapsed(run):
-    """In how many seeds the pictures are one point, or are of fewer than two classes."""
-    lost = sum(seed["f"]["collapsed"] or seed["f"]["classes"] < 2 for seed in run["seeds"])
-    return f"{lost} of {len(run['seeds'])}"
+    """In how many seeds the pictures are one point, or of fewer than two classes, or there are none."""
+    sound = [seed["f"] for seed in run["seeds"] if "f" in seed]
+    lost = sum(row["collapsed"] or row["classes"] < 2 for row in sound)
+    diverged = len(run["seeds"]) - len(sound)
+    return f"{lost} of {len(run['seeds'])}{f', {diverged} diverged' if diverged else ''}"
 
 
 def _range(values):
