@@ -64,3 +64,12 @@ def test_the_words_beside_the_tables_are_true():
     assert of("digits", "projector", "f", "frechet") < min(
         of("digits", kind, "f", "frechet") for kind in others
     )
+    for kind in ("paper", "paper, our optimiser"):
+        assert all(seed["f"]["collapsed"] for seed in KEPT["digits"]["runs"][kind]["seeds"])
+    for kind in ("ign", "ign, our optimiser"):
+        assert all(seed["f"]["classes"] < 10 for seed in KEPT["digits"]["runs"][kind]["seeds"])
+    assert [seed["f"]["classes"] for seed in KEPT["digits"]["runs"]["ign"]["seeds"]].count(1) == 1
+    for kind in ("naign", "naign, our optimiser"):
+        assert all(seed["f"]["classes"] == 10 for seed in KEPT["digits"]["runs"][kind]["seeds"])
+        assert of("digits", kind, "f", "centred") > 5 * of("digits", "projector", "f", "centred")
+        assert of("digits", kind, "f³", "frechet") < 0.5 * of("digits", "projector", "f³", "frechet")
