@@ -12,8 +12,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 import warnings
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -191,8 +192,13 @@ def _opened(path: Path) -> np.ndarray[Any, Any]:
         raise click.BadParameter(given, param_hint="MATRIX") from None
 
 
-def end_after(work: Callable[[], Any]) -> NoReturn:
+def end_after(work: Callable[[], Any], *, patience: float = 0.0) -> NoReturn:
     """Do the work of a process among others, and end it at once.
+
+    Args:
+        work: what to do.
+        patience: seconds to wait if it failed, for another process to say why: once one has ended, torchrun
+            ends all.
 
     Python's own way out would abort some of these processes: threads of gloo that outlive their group hold
     the tensors of its last messages, and cannot let go of them in an interpreter that is being taken down.
@@ -202,10 +208,14 @@ def end_after(work: Callable[[], Any]) -> NoReturn:
         work()
     except SystemExit as leaving:
         status = leaving.code
+    if status:
+        with suppress(KeyboardInterrupt):
+            time.sleep(patience)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status or 0)
 
 
 if __name__ == "__main__":
-    end_after(lambda: run(main, "training.distributed", silent=os.environ.get("RANK", "0") != "0"))
+    another = os.environ.get("RANK", "0") != "0"
+    end_after(lambda: run(main, "training.distributed", silent=another), patience=5.0 * another)

@@ -575,7 +575,7 @@ MUTANTS = [
         "training/data/cache.py",
         'with FileLock(cache / f"{family}.lock"):',
         "with suppress(OSError):",
-        CACHE + "::test_two_processes_at_once_find_the_same",
+        CACHE + "::test_of_two_at_once_one_decodes",
     ),
     ("training/data/cache.py", "                        old.unlink()", "                        pass", ANEW),
     (

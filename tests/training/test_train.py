@@ -679,7 +679,7 @@ def broken(folder):
         ),
         (
             ["own:Net", "digits", "--task", "x", "--output", "run"],
-            "expected --task reconstruction, l1, none or",
+            "expected --task reconstruction, l1, ssim, none or",
         ),
         (["own:Net", "digits", "--task", "none", "--weight", "0", "--output", "run"], "a task or a rule"),
         (
@@ -720,7 +720,7 @@ def broken(folder):
         ),
         (
             ["N1", "normal", "--network-argument", "a=2", "--output", "run"],
-            "a network by import path; got them for N1",
+            "`arguments` must be none for N1; got a",
         ),
         (
             ["own:Net", "digits", "--network-argument", "width", "--output", "run"],

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from corrector import MCWEENY
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -62,9 +60,11 @@ class Recipe:
     source: str
     options: Mapping[str, Any] = field(repr=False)
 
-    def parts(self, corrector: Corrector = MCWEENY) -> tuple[Part, ...]:
-        """Return the parts that `GenerativeTraining` descends, the rule with this corrector."""
-        return objective({**DEFAULTS, **self.options}, corrector)
+    def parts(self, corrector: Corrector | None = None) -> tuple[Part, ...]:
+        """Return the parts that `GenerativeTraining` descends, the rule with this corrector or the first."""
+        from corrector import MCWEENY
+
+        return objective({**DEFAULTS, **self.options}, corrector or MCWEENY)
 
     def __str__(self) -> str:
         said = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in self.options.items())
