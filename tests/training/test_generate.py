@@ -93,10 +93,10 @@ def test_collapsed_pictures_are_a_result_that_does_not_hold(folder):
         net[-2].weight.mul_(1e-4)
     saved_run(folder / "flat")
     saved_run(folder / "flat", nn.Sequential(*net))
-    (folder / "mynets.py").write_text(
+    (folder / "flatnets.py").write_text(
         "from training import network\nmake = lambda: network('u-dcgan-digits')\n"
     )
-    result = run("flat", "--output", "sheet.png", "--network", "mynets:make", "--powers", "1,2")
+    result = run("flat", "--output", "sheet.png", "--network", "flatnets:make", "--powers", "1,2")
     assert result.exit_code == 1
     assert (
         "expected pictures that differ; got collapsed ones, which keep of the noise's variance"
@@ -184,7 +184,7 @@ def test_data_without_classes_have_codes_but_no_arithmetic(folder):
             ["run", "--output", "a", "--latents", "--data", "digits", "--arithmetic", "1"],
             "expected two classes",
         ),
-        (["run", "--output", "a.png", "--network", "nothing:Net"], "expected a module that can be imported"),
+        (["run", "--output", "a.png", "--network", "nowhere:Net"], "expected a module that can be imported"),
         (
             ["run", "--output", "a.png", "--network", "torch.nn:Tanh"],
             "expected in run/network.safetensors the weigh",

@@ -114,10 +114,10 @@ def test_collapsed_projections_are_a_result_that_does_not_hold(folder):
     with torch.no_grad():
         net[-2].weight.mul_(1e-4)
     saved_run(folder / "flat", net)
-    (folder / "mynets.py").write_text(
+    (folder / "evennets.py").write_text(
         "from training import network\nmake = lambda: network('u-dcgan-digits')\n"
     )
-    result = run("flat", "digits", "--output", "out", "--network", "mynets:make")
+    result = run("flat", "digits", "--output", "out", "--network", "evennets:make")
     assert result.exit_code == 1
     assert "collapsed ones, which keep of the pictures' variance" in result.output
     assert (folder / "out" / "sheet.png").exists()
