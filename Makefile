@@ -34,6 +34,7 @@ docs: demo
 	$(BIN)/corrector figures --only notes-5 --only notes-6 --only rules --format png --output docs/pictures
 	$(BIN)/python docs/cost.py
 	$(BIN)/python docs/findings.py
+	$(BIN)/python docs/generators.py
 
 findings: $(INSTALLED)
 	$(BIN)/python docs/studies.py build/findings

@@ -14,7 +14,8 @@ from training import GaussianNoise, idempotency_loss, u_dcgan
 from training.objective.distances import ssim
 from training.objective.parts import Idempotency, Likelihood, Reconstruction, Step, Tightness
 from training.objective.pool import Pool
-from training.objective.recipes import DEFAULTS, RECIPES, objective, ramp, recipe
+from training.objective.recipes import DEFAULTS, PARTS, RECIPES, objective, ramp, recipe
+from training.runs.cli import train
 from training.runs.generative import Drawn, GenerativeTraining
 
 
@@ -202,6 +203,14 @@ def test_likelihood_pulls_the_nearest_picture_to_each_datum():
     wanted = mse_loss(net(pool.nearest(x)), x)
     torch.testing.assert_close(value, wanted)
     agree(gradients(net, loss), gradients(net, 32 * wanted))
+
+
+def test_defaults_and_parts_are_those_of_the_command_line():
+    """Said twice, for the command line is read without torch."""
+    defaults = {param.name: param.default for param in train.params}
+    for name in DEFAULTS.keys() - {"ramp", "task_reduction"}:  # whose defaults are nothing
+        assert defaults[name] == DEFAULTS[name], name
+    assert tuple(kind.name for kind in (Reconstruction, Idempotency, Tightness, Likelihood)) == PARTS
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -7,11 +7,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import numpy as np
 
 from analysis import basins
 from corrector import derive
+from training.pages import template
 from training.statistics import Estimate, geometric, paired_ratio, verdict
 from training.weights import save_perceptron
 
@@ -192,7 +192,7 @@ def write(comparison: Comparison, folder: Path, command: str) -> None:
         "setting": comparison.runs.attrs,
     }
     (folder / "report.json").write_text(json.dumps(summary, indent=2, default=str), encoding="utf-8")
-    page = _template().render(
+    page = template("report.html").render(
         comparison=comparison,
         setting=comparison.setting,
         attrs=comparison.runs.attrs,
@@ -272,9 +272,3 @@ def _write_csv(path: Path, tables: dict[str, Sequence[Row]]) -> None:
 
 def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
-
-
-def _template() -> jinja2.Template:
-    rooms = jinja2.ChoiceLoader([jinja2.PackageLoader("training"), jinja2.PackageLoader("analysis")])
-    environment = jinja2.Environment(loader=rooms, autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.get_template("report.html")

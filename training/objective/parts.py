@@ -9,7 +9,7 @@ f makes pictures of noise, y = f(z), and leaves data as they are, f(x) = x.  The
 - `Likelihood`: D(f(z*), x), z* the input of many whose picture lies nearest to x: each datum pulls what is
   nearest to it, so that none is left out.  Implicit maximum likelihood estimation, without an adversary.
 
-Reconstruction and a rule alone are least where f sends all noise to one picture: `docs/generation.md`.
+Reconstruction and a rule alone are least where f sends all noise to one picture: `docs/generators.md`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -101,6 +101,8 @@ class Part(ABC):
     whole: float = 0.0
     reduction: Reduction = "half_sum"
 
+    name: ClassVar[str]
+    """Where it is logged, and as the command line has it."""
     _reductions = ("half_sum", "mean")
 
     def __post_init__(self) -> None:
@@ -151,6 +153,7 @@ class Reconstruction(Part):
     0.0
     """
 
+    name = "reconstruction"
     distance: Distance = "l2"
 
     def __post_init__(self) -> None:
@@ -179,6 +182,7 @@ class Idempotency(Part):
     (ICLR 2024), section 2.2, whose idempotence term is "inner".
     """
 
+    name = "idempotency"
     rule: Rule = "modified"
     corrector: Corrector = MCWEENY
     relaxation: float = 1.0
@@ -238,6 +242,7 @@ class Tightness(Part):
     References: Shocher et al., Idempotent Generative Network (ICLR 2024), section 2.2 and appendix.
     """
 
+    name = "tightness"
     distance: Distance = "l2"
     clamp: float = 1.5
 
@@ -274,6 +279,7 @@ class Likelihood(Part):
     Al-Jaff et al., A non-adversarial approach to idempotent generative modelling (2025).
     """
 
+    name = "likelihood"
     distance: Distance = "l2"
     pool: int = 4096
     refresh: int = 50

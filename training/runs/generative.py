@@ -1,7 +1,4 @@
-"""A generative network trained by parts, as a LightningModule.
-
-loss = Σ w_i(t)·part_i,    t the share of the run that is done
-"""
+"""A generative network trained by parts, as a LightningModule: Σ w_i(t)·part_i, t the share done."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from torch import Tensor, nn
 from analysis.frameworks import in_mode
 from training.measures import guarded, measure
 from training.objective.distances import l2
-from training.objective.parts import Idempotency, Likelihood, Reconstruction, Step, Tightness
+from training.objective.parts import Idempotency, Likelihood, Step
 from training.objective.pool import Pool
 
 from .module import Training, inputs
@@ -22,14 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from training.objective.parts import Part
-
-NAMES: dict[type[Part], str] = {
-    Reconstruction: "reconstruction",
-    Idempotency: "idempotency",
-    Tightness: "tightness",
-    Likelihood: "likelihood",
-}
-"""Of the parts, where they are logged."""
 
 
 class Drawn(NamedTuple):
@@ -60,7 +49,11 @@ class GenerativeTraining(Training):
         ValueError: there are no parts, or two of one kind; a ramp for each; or masks cannot be shared.
         NotFiniteError: in training, a loss or a gradient is not finite; the weights were not touched.
 
-    >>> from training.data import GaussianNoise
+    Cost: f(x), f(z) and f(z*) once each where a part asks for them, and what each part takes besides.
+
+    References: those of the parts; which sums of them have been published: `training.recipe`.
+
+    >>> from training import GaussianNoise, Reconstruction
     >>> parts = [Reconstruction(), Likelihood(pool=64), Idempotency(weight=0.1)]
     >>> GenerativeTraining(nn.Conv2d(1, 1, 3, padding=1), parts, GaussianNoise((1, 8, 8))).parts[1].pool
     64
@@ -96,7 +89,7 @@ class GenerativeTraining(Training):
     @property
     def names(self) -> tuple[str, ...]:
         """Of the parts, in their order."""
-        return tuple(NAMES[type(part)] for part in self.parts)
+        return tuple(part.name for part in self.parts)
 
     @property
     def noise(self) -> nn.Module:
@@ -120,10 +113,10 @@ class GenerativeTraining(Training):
         step = Step(self.net, x, lambda count: noise(count).to(x.dtype), self.pool)
         share = (self.batches - 1) / self.steps if self.steps else 1.0
         found = {}
-        for name, part in zip(self.names, self.parts, strict=True):
+        for part in self.parts:
             if weight := part.weight_at(share):
                 value, loss = part.measured(step)
-                found[name] = value, weight * loss
+                found[part.name] = value, weight * loss
         return found
 
     def measured(self, f: Callable[[Tensor], Tensor], batch: Drawn) -> dict[str, float | bool]:

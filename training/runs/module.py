@@ -122,6 +122,8 @@ class Training(pl.LightningModule):
         self.gradients_every = gradients_every
         self.batches = 0
         """Batches begun so far, over all resumptions."""
+        self.steps = 0
+        """Batches of the whole run; 0 where that is not known."""
 
     @property
     @abstractmethod

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import jinja2
-
 from analysis.plotting import embedded, in_page
 from corrector.files import whole_file
 from training.folder import CURVES, PAGE, SHEETS
@@ -15,6 +13,7 @@ from training.generation.generator import Generator
 from training.generation.latents import bottleneck
 from training.generation.results import tables
 from training.generation.sheets import progression
+from training.pages import template
 
 from .module import MEASURES
 from .summary import shown
@@ -50,7 +49,7 @@ def write_page(
     held_out = [
         (n, n in ("identity", "constant map"), [shown(row, c) for c in names]) for n, row in rows.items()
     ]
-    content = _template().render(
+    content = template("generator.html").render(
         network=options["network"],
         data=options["data"],
         recipe=options["recipe"],
@@ -97,9 +96,3 @@ def _course(folder: Path, sheets: list[Path]) -> Iterator[tuple[str, str, str]]:
         sheet = sheets[i * (len(sheets) - 1) // _ON_THE_WAY]
         step = int(sheet.stem.removeprefix("step-"))
         yield f"After {step} steps", in_page(sheet.read_bytes()), "The same noise."
-
-
-def _template() -> jinja2.Template:
-    rooms = jinja2.ChoiceLoader([jinja2.PackageLoader("training"), jinja2.PackageLoader("analysis")])
-    environment = jinja2.Environment(loader=rooms, autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.get_template("generator.html")

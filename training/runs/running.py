@@ -37,7 +37,6 @@ from . import choices
 from .batches import Batches
 from .checkpoints import load_run
 from .configuration import write_options
-from .generative import GenerativeTraining
 from .history import Bar, History
 from .keeping import CollapseError, Keeper, Pace, Progressed, score
 from .module import NotFiniteError, inputs
@@ -154,9 +153,8 @@ def _prepared(
     if not steps:
         raise ValueError(f"expected --accumulate of at most {batches.total}, the batches; got {accumulate}")
     module.schedule = choices.schedule(options, steps)
-    generates = isinstance(module, GenerativeTraining)
-    if isinstance(module, GenerativeTraining):
-        module.steps = batches.total
+    module.steps = batches.total
+    generates = run.parts.noise is not None
     loggers = choices.loggers(options["logger"], folder) if first else ()
     facts = {name: value for name, value in resolved.items() if name != "workers"} | {
         "processes": world,
