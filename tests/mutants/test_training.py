@@ -1225,6 +1225,8 @@ MUTANTS = [
     ("training/runs/showing.py", "span=(-1.0, 1.0)", "span=(0.0, 1.0)", MEASURED),
     ("training/runs/objective_options.py", "recipe | dict(", "dict(", OVERRIDDEN),
     ("training/data/images.py", "mul_(self.high - self.low)", "mul_(self.high)", RANGE),
+    ("training/runs/cost.py", "if spell.begin < spell.end <= begin", "if spell.begin < spell.end", GOES_ON),
+    ("training/runs/keeping.py", "self.cost.write(self.saved)", "pass", GOES_ON),
 ]
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import resource
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from analysis.frameworks import require_instance
 from training.framework import Torch
 from training.generators import generator
 from training.measures import compare, guarded
+from training.memory import peak_memory
 
 from .classes import class_coverage
 from .classifier import fingerprint
@@ -115,8 +114,7 @@ def evaluate(
     count = min(len(noise), *map(len, sets.values()))
     chosen = {key: _choice(x, count, seed + i) for i, (key, x) in enumerate(plain.items())}
     inputs = Torch().tensor(noise[:count], net, None, None)
-    cuda = inputs.device.type == "cuda"
-    if cuda:
+    if inputs.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(inputs.device)
     known = _Reference(classifier, chosen["real"], plain["train"], seed)
 
@@ -142,7 +140,7 @@ def evaluate(
         accuracy=classifier.accuracy,
         reference=fingerprint(chosen["real"], chosen["held_out"], plain["train"]),
         seconds=time.perf_counter() - started,
-        memory=torch.cuda.max_memory_allocated(inputs.device) / 2**20 if cuda else _held(),
+        memory=peak_memory(inputs.device),
     )
 
 
@@ -219,8 +217,3 @@ def _plain(y: Tensor, span: tuple[float, float]) -> Tensor:
 
 def _spread(rows: Rows) -> float:
     return float(((rows - rows.mean(0)) ** 2).sum())
-
-
-def _held() -> float:
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, KiB elsewhere

@@ -19,6 +19,7 @@ import torch.distributed as dist
 from training.folder import BEST, CHECKPOINT
 from training.generators import restore, seed_all, states
 
+from .cost import Cost
 from .module import NotFiniteError
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class Keeper(pl.Callback):
         self.progressed = progressed or Progressed()
         self.random: list[dict[str, Any]] | None = None
         self.saved = self.progressed.step
+        self.cost: Cost | None = None
         self.interrupted = False
         """Whether to stop after this step."""
 
@@ -125,6 +127,8 @@ class Keeper(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Put the generators where they belong; a new run begins with a checkpoint."""
         now = self.progressed
+        if trainer.is_global_zero:
+            self.cost = Cost(self.folder, now.step, module.device)
         if self.random is None:
             seed_all(self.seed + trainer.global_rank)
             now.last = self._measured(trainer)
@@ -158,6 +162,8 @@ class Keeper(pl.Callback):
         # Not after the last step, from which there is nothing to go on with.
         if (now.step % pace.checkpoint == 0 or self.interrupted) and now.step < pace.steps:
             self._save(trainer, module)
+        if self.cost is not None and now.step == pace.steps:
+            self.cost.write(now.step)
         self.bar.update(now.step, now.last)
         if self.interrupted:
             raise KeyboardInterrupt
@@ -210,6 +216,8 @@ class Keeper(pl.Callback):
             self.progressed.length = self.history.settled()
         trainer.save_checkpoint(self.folder / CHECKPOINT)
         self.saved = self.progressed.step
+        if self.cost is not None:
+            self.cost.write(self.saved)
 
 
 def _gathered(state: dict[str, Any]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from training.generation.results import tables
 from training.generation.sheets import progression
 from training.pages import template
 
+from .cost import read_cost, said_cost
 from .module import MEASURES
 from .summary import shown
 
@@ -53,7 +54,7 @@ def write_page(
         network=options["network"],
         data=options["data"],
         recipe=options["recipe"],
-        steps=int(sheets[-1].stem.removeprefix("step-")),
+        cost=said_cost(read_cost(folder)),
         last=in_page(sheets[-1].read_bytes()),
         collapsed=rows["after"]["collapsed"],
         held_out=(names, held_out),

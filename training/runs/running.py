@@ -37,6 +37,7 @@ from . import choices
 from .batches import Batches
 from .checkpoints import load_run
 from .configuration import write_options
+from .cost import read_cost, said_cost
 from .history import Bar, History
 from .keeping import CollapseError, Keeper, Pace, Progressed, score
 from .module import NotFiniteError, inputs
@@ -105,6 +106,7 @@ def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> Non
     show(rows, keeper.progressed.best_step, generates=generates)
     if found is not None:
         click.echo(f"\n{found}")
+    click.echo(f"\n{said_cost(read_cost(folder))}")
     advice = "a lower --weight or --learning-rate or a larger --task-weight may help"
     if stopped is None and rows["after"]["collapsed"]:
         stopped = "the outputs are collapsed in the end"
