@@ -27,6 +27,7 @@ from training.generation.sheets import progression
 from training.objective.recipes import RECIPES
 from training.runs.choices import assembled
 from training.runs.cli import train
+from training.runs.cost import read_cost
 
 HERE = Path(__file__).parent
 PAGE, KEPT, README = HERE / "generators.md", HERE / "generators.json", HERE.parent / "README.md"
@@ -35,6 +36,7 @@ ALIKE = "--schedule cosine --betas 0.5,0.99 --batch-size 128 --learning-rate 1e-
 SEEDS = (0, 1, 2)
 DIGITS = "u-dcgan-digits digits --network-argument widths=[32,64,128]"
 OURS = "--recipe projector"
+MATCHED = "--recipe matched"
 STUDIES = {
     "digits": {
         "of": DIGITS,
@@ -44,6 +46,7 @@ STUDIES = {
             "paper": "--recipe paper",
             "ign": "--recipe ign",
             "naign": "--recipe naign",
+            "matched": MATCHED,
             "paper, our optimiser": f"--recipe paper {ALIKE}",
             "ign, our optimiser": f"--recipe ign {ALIKE}",
             "naign, our optimiser": f"--recipe naign {ALIKE}",
@@ -66,6 +69,17 @@ MEASURES = (
     "variance",
 )
 POWERS = ("f", "f³", "f⁵")
+SHOWN = {
+    "frechet": "Fréchet",
+    "confident": "confident",
+    "coverage": "coverage",
+    "recall": "recall",
+    "classes": "classes",
+    "variance": "variance",
+    "centred": "centred error",
+    "copies": "copies",
+}
+"""Columns of a table."""
 
 
 def options(arguments):
@@ -86,16 +100,19 @@ def seconds_a_step(chosen):
     started = time.perf_counter()
     for _ in range(STEPS):
         module.batches += 1
-        losses = module.losses(train_part[torch.randint(len(train_part), (size,))])
+        batch = train_part[torch.randint(len(train_part), (size,))]
+        module.prepare(batch)
+        losses = module.losses(batch)
         optimizer.zero_grad()
         torch.stack([loss for _, loss in losses.values()]).sum().backward()
         optimizer.step()
     return (time.perf_counter() - started) / STEPS, len(train_part) // size
 
 
-def epochs(study):
-    """How many epochs each objective has in the time of the first, and how long its steps are beside its."""
-    chosen = {name: options([*study["of"].split(), *words.split()]) for name, words in study["runs"].items()}
+def epochs(study, names):
+    """How many epochs each of these has in the time of the first, and what its steps cost."""
+    runs = {name: study["runs"][name] for name in names}
+    chosen = {name: options([*study["of"].split(), *words.split()]) for name, words in runs.items()}
     rounds = [{name: seconds_a_step(one) for name, one in chosen.items()} for _ in range(ROUNDS)]
     steps = {name: statistics.median(found[name][0] for found in rounds) for name in chosen}
     an_epoch = {name: rounds[0][name][1] for name in chosen}
@@ -116,8 +133,7 @@ def trained(folder, words, seed, count):
     command = ["train", *words, "--seed", str(seed), "--epochs", str(count), "--patience", "0"]
     if (folder / "config.yaml").is_file():
         command = ["train", "--resume"]
-    ended = (folder / "evaluation.json").is_file()
-    if not ended:
+    if not (folder / "summary.json").is_file():
         # Exit status 1 is for pictures that collapsed, which is a result.
         subprocess.run(  # noqa: S603 - this very program
             [sys.executable, "-m", "corrector", *command, "--output", str(folder)],
@@ -126,16 +142,19 @@ def trained(folder, words, seed, count):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-    if not (folder / "evaluation.json").is_file():
+    if not (folder / "summary.json").is_file():
         return {"diverged": True}
     found = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    spells = read_cost(folder)
     rows = {row["name"]: row for row in found["rows"]}
     held_out = next(row for row in found["controls"] if row["name"] == "held-out pictures")
     figures = {
         "reconstruction": summary["test"]["after"]["task"],
         "held out": {name: held_out[name] for name in MEASURES},
         "classifier": found["classifier"],
+        "seconds": sum(spell.seconds for spell in spells) or None,
+        "memory": max((spell.memory for spell in spells), default=None),
         **{
             power: {name: rows[power][name] for name in MEASURES}
             | {name: rows[power]["idempotence"][name] for name in ("error", "centred", "kept", "collapsed")}
@@ -155,10 +174,12 @@ def carried_out(name, folder):
     study = STUDIES[name]
     times = folder / name / "epochs.json"
     times.parent.mkdir(parents=True, exist_ok=True)
-    if not times.is_file():
+    counts = json.loads(times.read_text()) if times.is_file() else {}
+    first, *others = study["runs"]
+    if missing := [kind for kind in others if kind not in counts]:
         torch.set_num_threads(1)
-        times.write_text(json.dumps(epochs(study)))
-    counts = json.loads(times.read_text())
+        counts = epochs(study, [first, *missing]) | counts
+        times.write_text(json.dumps(counts))
     with ThreadPoolExecutor(2) as pool:
         runs = {
             (kind, seed): pool.submit(
@@ -199,19 +220,15 @@ def table(name):
     """Write a study's table: medians over seeds, and their range."""
 
     def lines(kept):
-        if name not in kept:
-            return
-        yield (
-            "| | cost of a step | steps | Fréchet, f | f³ | coverage | recall | classes | confident | "
-            "variance | centred error | collapsed |"
-        )
-        yield f"|{'---|' * 12}"
         runs = kept[name]["runs"]
+        yield f"| | cost of a step | steps | | {' | '.join(SHOWN.values())} | collapsed |"
+        yield f"|{'---|' * (5 + len(SHOWN))}"
         for kind, run in runs.items():
-            yield _line(kind, run)
+            for power in POWERS[:2]:
+                yield _line(kind, run, power)
         held_out = _held_out(runs)
-        cells = (_number(held_out[key]) for key in ("coverage", "recall", "classes", "confident", "variance"))
-        yield f"| *held-out pictures* | | | {_number(held_out['frechet'])} | | {' | '.join(cells)} | | |"
+        cells = (_number(held_out[key]) if key in held_out else "" for key in SHOWN)
+        yield f"| *held-out pictures* | | | | {' | '.join(cells)} | |"
 
     return lines
 
@@ -220,12 +237,10 @@ def _file(kind):
     return kind.replace(", ", "-").replace(" ", "-")
 
 
-def _line(kind, run):
-    shown = ("coverage", "recall", "classes", "confident", "variance", "centred")
-    cells = [_of(run, "f", key) for key in shown]
-    before = f"{kind} | {run['cost of a step']:.2f} | {run['steps']}"
-    errors = f"{_of(run, 'f', 'frechet')} | {_of(run, 'f³', 'frechet')}"
-    return f"| {before} | {errors} | {' | '.join(cells)} | {_collapsed(run)} |"
+def _line(kind, run, power):
+    cells = " | ".join(_of(run, power, key) for key in SHOWN)
+    before = f"{kind} | {run['cost of a step']:.2f} | {run['steps']}" if power == "f" else " | | "
+    return f"| {before} | {power} | {cells} | {_collapsed(run, power)} |"
 
 
 def _of(run, power, key):
@@ -233,14 +248,23 @@ def _of(run, power, key):
     return _range([seed[power][key] for seed in run["seeds"] if power in seed])
 
 
+def _took(run):
+    """Time and memory in words, where the runs wrote them."""
+    known = [seed for seed in run["seeds"] if seed.get("seconds")]
+    if not known:
+        return ""
+    minutes = statistics.median(seed["seconds"] / 60 for seed in known)
+    return f" ({minutes:.1f} min, {max(seed['memory'] for seed in known):.0f} MiB)"
+
+
 def _held_out(runs):
     return next(seed["held out"] for run in runs.values() for seed in run["seeds"] if "f" in seed)
 
 
-def _collapsed(run):
-    """In how many seeds the pictures are one point, or of fewer than two classes, or there are none."""
-    sound = [seed["f"] for seed in run["seeds"] if "f" in seed]
-    lost = sum(row["collapsed"] or row["classes"] < 2 for row in sound)
+def _collapsed(run, power="f"):
+    """In how many seeds the pictures are one point, or there are none."""
+    sound = [seed[power] for seed in run["seeds"] if power in seed]
+    lost = sum(row["collapsed"] for row in sound)
     diverged = len(run["seeds"]) - len(sound)
     return f"{lost} of {len(run['seeds'])}{f', {diverged} diverged' if diverged else ''}"
 
@@ -266,16 +290,24 @@ def _short(value):
     return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
-def in_short(kept):
-    """Write the README's table: each recipe as it is, by what it makes of noise at once."""
-    runs = kept["digits"]["runs"]
-    yield "| recipe | classes of ten | Fréchet distance | centred error | collapsed |"
-    yield "|---|---|---|---|---|"
-    for name in RECIPES:
-        classes, frechet, centred = (_of(runs[name], "f", key) for key in ("classes", "frechet", "centred"))
-        yield f"| `{name}` | {classes} | {frechet} | {centred} | {_collapsed(runs[name])} |"
-    held_out = _held_out(runs)
-    yield f"| *held-out pictures* | {held_out['classes']} | {_number(held_out['frechet'])} | | |"
+def in_short(name):
+    """Write a table of the README: each recipe as it is."""
+
+    def lines(kept):
+        runs = kept[name]["runs"]
+        yield "| recipe | classes of ten | confident | Fréchet distance, f | f³ | centred error | collapsed |"
+        yield "|---|---|---|---|---|---|---|"
+        for recipe in (recipe for recipe in RECIPES if recipe in runs):
+            run = runs[recipe]
+            distances = " | ".join(_of(run, power, "frechet") for power in ("f", "f³"))
+            classes, sure, centred = (_of(run, "f", key) for key in ("classes", "confident", "centred"))
+            cells = f"{classes} | {sure} | {distances} | {centred}"
+            yield f"| `{recipe}` | {cells} | {_collapsed(run)} |"
+        held_out = _held_out(runs)
+        sure, distance = _number(held_out["confident"]), _number(held_out["frechet"])
+        yield f"| *held-out pictures* | {held_out['classes']} | {sure} | {distance} | | | |"
+
+    return lines
 
 
 def commands(kept):
@@ -283,12 +315,13 @@ def commands(kept):
     for study in kept.values():
         yield f"- `{study['command']} --patience 0 --seed 0` (and 1, 2), and:"
         for kind, run in study["runs"].items():
-            yield f"  - {kind}: `{run['options']} --epochs {run['epochs']}`"
+            yield f"  - {kind}: `{run['options']} --epochs {run['epochs']}`{_took(run)}"
 
 
 BLOCKS = {**{name: table(name) for name in STUDIES}, "commands": commands}
 """By the words that mark them on the page."""
-OF_README = {"generators": in_short}
+OF_README = {f"generators, {name}": in_short(name) for name in STUDIES}
+FIGURES = {"digits": {"generators-digits": drawn}}
 
 
 def main(folder, names):
@@ -296,7 +329,8 @@ def main(folder, names):
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
     for name in (names or STUDIES) if folder else ():
         kept[name] = carried_out(name, Path(folder))
-        save(drawn(name, Path(folder)), HERE / "pictures" / f"generators-{name}.png")
+        for figure, draw in FIGURES[name].items():
+            save(draw(name, Path(folder)), HERE / "pictures" / f"{figure}.png")
         lines = (f"{json.dumps(key)}: {json.dumps(found, ensure_ascii=False)}" for key, found in kept.items())
         KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     for path, blocks in ((PAGE, BLOCKS), (README, OF_README)):

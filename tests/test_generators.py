@@ -49,6 +49,7 @@ def test_every_recipe_is_in_the_table_and_has_a_row():
     for name in RECIPES:
         assert f"\n| `{name}` |" in TEXT
         assert name in KEPT["digits"]["runs"]
+        assert README.count(f"\n| `{name}` |") == 1
 
 
 def of(name, kind, power, key):
@@ -56,20 +57,30 @@ def of(name, kind, power, key):
 
 
 def test_the_words_beside_the_tables_are_true():
-    for seed in KEPT["digits"]["runs"]["projector"]["seeds"]:
+    runs = KEPT["digits"]["runs"]
+    for seed in runs["projector"]["seeds"]:
         assert seed["f"]["classes"] == 10
         assert seed["f"]["centred"] <= 0.01
         assert not seed["f"]["collapsed"]
-    others = [kind for kind in KEPT["digits"]["runs"] if kind != "projector"]
-    assert of("digits", "projector", "f", "frechet") < min(
-        of("digits", kind, "f", "frechet") for kind in others
-    )
+    others = [kind for kind in runs if kind not in ("projector", "matched")]
+    for ours in ("projector", "matched"):
+        assert of("digits", ours, "f", "frechet") < min(of("digits", kind, "f", "frechet") for kind in others)
     for kind in ("paper", "paper, our optimiser"):
-        assert all(seed["f"]["collapsed"] for seed in KEPT["digits"]["runs"][kind]["seeds"])
+        assert all(seed["f"]["collapsed"] for seed in runs[kind]["seeds"])
     for kind in ("ign", "ign, our optimiser"):
-        assert all(seed["f"]["classes"] < 10 for seed in KEPT["digits"]["runs"][kind]["seeds"])
-    assert [seed["f"]["classes"] for seed in KEPT["digits"]["runs"]["ign"]["seeds"]].count(1) == 1
+        assert all(seed["f"]["classes"] < 10 for seed in runs[kind]["seeds"])
+    for kind in ("naign", "naign, our optimiser", "matched"):
+        assert all(seed["f"]["classes"] == 10 for seed in runs[kind]["seeds"])
+        assert of("digits", kind, "f", "centred") > 4 * of("digits", "projector", "f", "centred")
+        assert of("digits", kind, "f³", "frechet") < of("digits", kind, "f", "frechet")
+    assert of("digits", "projector", "f³", "frechet") > of("digits", "projector", "f", "frechet")
     for kind in ("naign", "naign, our optimiser"):
-        assert all(seed["f"]["classes"] == 10 for seed in KEPT["digits"]["runs"][kind]["seeds"])
-        assert of("digits", kind, "f", "centred") > 5 * of("digits", "projector", "f", "centred")
-        assert of("digits", kind, "f³", "frechet") < 0.5 * of("digits", "projector", "f³", "frechet")
+        assert of("digits", "matched", "f", "frechet") < 0.52 * of("digits", kind, "f", "frechet")
+        assert of("digits", "matched", "f³", "frechet") == pytest.approx(
+            of("digits", kind, "f³", "frechet"), rel=0.05
+        )
+        assert of("digits", "matched", "f³", "recall") > of("digits", kind, "f³", "recall")
+        assert of("digits", "matched", "f³", "confident") < of("digits", kind, "f³", "confident")
+        assert 0.7 < of("digits", "matched", "f", "centred") / of("digits", kind, "f", "centred") < 1
+    sure = [of("digits", kind, "f", "confident") for kind in runs if not kind.startswith(("paper", "ign"))]
+    assert 0.6 < min(sure) < max(sure) < 0.8

@@ -12,6 +12,7 @@ from .generation.evaluation import evaluate as evaluate
 from .generation.generator import Generator as Generator
 from .generation.generator import load_generator as load_generator
 from .generation.results import Evaluation as Evaluation
+from .generation.results import side_by_side as side_by_side
 from .graphs.recording import computational_graph as computational_graph
 from .measures import metrics as metrics
 from .networks import network as network

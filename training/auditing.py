@@ -69,7 +69,11 @@ def require_fit(net: nn.Module, x: Tensor) -> None:
             net(Torch().tensor(x[:2], net, None, None))
         except (RuntimeError, ValueError, IndexError) as error:
             telling = ("shape", "size", "dimension", "expected", "Expected")
-            advice = " (--shape reshapes them)" if any(word in str(error) for word in telling) else ""
+            remedy = (
+                "--size scales pictures, or --network-argument makes a u-dcgan of their size and channels"
+            )
+            remedy = remedy if x.ndim == 4 else "--shape reshapes them"
+            advice = f" ({remedy})" if any(word in str(error) for word in telling) else ""
             where = f", at {place(error)}" if place(error) else ""
             raise ValueError(
                 f"expected inputs that the network takes; got shape {tuple(x.shape[1:])}: "

@@ -9,7 +9,10 @@ import torch
 
 
 def peak_memory(device: torch.device) -> float:
-    """Return the most that this process has held so far, in MiB: of a GPU's memory, or else the machine's."""
+    """Return the most that this process has held so far, in MiB: of a GPU's memory, or else the machine's.
+
+    The latter with all else that the process has done, imports included.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -75,6 +75,8 @@ def u_dcgan(
     >>> u_dcgan(8, 1, [16, 32, 64], "none")(torch.zeros(2, 1, 8, 8)).shape
     torch.Size([2, 1, 8, 8])
     """
+    if isinstance(widths, str) or not hasattr(widths, "__len__"):
+        raise TypeError(f"`widths` must be a list of whole numbers, as in [16,32,64]; got {widths!r}")
     for value, name in ((size, "size"), (channels, "channels"), *((width, "widths") for width in widths)):
         whole_number(value, name, 1)
     real_number(dropout, "dropout")
@@ -135,7 +137,7 @@ _NETWORKS: dict[str, Callable[[], nn.Module]] = {
 _U_DCGANS: dict[str, dict[str, Any]] = {
     "u-dcgan-digits": {"size": 8, "channels": 1, "widths": [16, 32, 64], "normalisation": "none"},
     "u-dcgan-mnist": {"size": 28, "channels": 1, "widths": [64, 128, 256, 512, 512]},
-    "u-dcgan-mnist-small": {"size": 28, "channels": 1, "widths": [32, 64, 128, 128], "normalisation": "none"},
+    "u-dcgan-mnist-small": {"size": 28, "channels": 1, "widths": [16, 32, 64, 128], "normalisation": "none"},
     "u-dcgan-celeba": {"size": 64, "channels": 3, "widths": [64, 128, 256, 512, 512]},
 }
 
@@ -156,7 +158,7 @@ def network(name: str, **arguments: Any) -> nn.Module:
 
     u-dcgan-mnist and u-dcgan-celeba are `u_dcgan` for pictures of 28×28×1 and 64×64×3, with 64, 128, 256,
     512 and 512 channels and batch normalisation; u-dcgan-digits is for 8×8×1, with 16, 32 and 64 and none,
-    and u-dcgan-mnist-small for 28×28×1, with 32, 64, 128 and 128 and none.
+    and u-dcgan-mnist-small for 28×28×1, with 16, 32, 64 and 128 and none.
 
     Args:
         name: one of these, in either case.

@@ -45,6 +45,7 @@ OBJECTIVE = "tests/training/test_objective.py"
 IGN = OBJECTIVE + "::test_the_ign_recipe_descends_what_its_authors_write"
 TIGHT = OBJECTIVE + "::test_tightness_pushes_away_and_never_further_than_its_bound"
 POOL = OBJECTIVE + "::test_the_pool_finds_the_nearest_of_what_f_made"
+FOLLOWS = OBJECTIVE + "::test_a_pool_is_where_its_data_are"
 LOADED = OBJECTIVE + "::test_a_pool_that_was_loaded_has_the_same_inputs"
 SCHEDULED = OBJECTIVE + "::test_a_trainer_of_ones_own_trains_the_parts_by_their_schedules"
 STRUCTURE = OBJECTIVE + "::test_structural_similarity_of_even_pictures_is_that_of_their_means"
@@ -1137,25 +1138,37 @@ MUTANTS = [
         EVALUATED + "::test_figures_that_cannot_be_compared_are_not",
     ),
     ("training/objective/distances.py", "return 1 - similar", "return similar", STRUCTURE),
-    ("training/objective/distances.py", "data_range=2.0", "data_range=1.0", STRUCTURE),
+    ("training/objective/distances.py", "span: float = 2.0", "span: float = 1.0", STRUCTURE),
     ("training/objective/distances.py", "x[0].numel() / 2", "x[0].numel()", DESCENT),
     ("training/objective/parts.py", "(share - self.begin) / (self.whole - self.begin)", "1.0", RAMPS),
     ("training/objective/parts.py", "if share <= self.begin:", "if share < 0:", RAMPS),
     ("training/objective/parts.py", "step.of_noise.detach()", "step.of_noise", IGN),
-    ("training/objective/parts.py", "step.x).detach()\n        held", "step.x)\n        held", IGN),
     (
         "training/objective/parts.py",
-        "return moved.detach(), -self._reduced(held",
-        "return moved, self._reduced(held",
-        TIGHT,
+        "self._each(step.of_data, step.x)",
+        "self._each(step.of_data, step.x).detach()",
+        IGN,
     ),
+    (
+        "training/objective/parts.py",
+        "self._each(step.of_data, step.x)",
+        "self._each(step.of_data, step.x).mean()",
+        IGN,
+    ),
+    ("training/objective/parts.py", "-self._reduced(held.mean()", "self._reduced(held.mean()", TIGHT),
     ("training/objective/parts.py", "bound * torch.tanh(moved", "torch.tanh(moved", TIGHT),
-    ("training/objective/parts.py", "self.clamp * distance(", "distance(", TIGHT),
+    ("training/objective/parts.py", "bound = self.clamp * ", "bound = ", TIGHT),
     ("training/objective/parts.py", "weight.detach() for name", "weight for name", ABSOLUTE),
     ("training/objective/parts.py", 'y.detach() if rule == "outer" else y', "y", ABSOLUTE),
     ("training/objective/parts.py", 'quiet(step.net, "keep")', "step.net", TRACELESS),
     ("training/objective/parts.py", "buffer.clone() for", "buffer for", TRACELESS),
     ("training/objective/parts.py", "torch.cat([step.of_noise, step.of_data])", "step.of_noise", ACTS),
+    (
+        "training/objective/parts.py",
+        '"nearest": lambda: step.of_nearest',
+        '"nearest": lambda: step.of_noise',
+        ACTS,
+    ),
     (
         "training/objective/parts.py",
         "self.net(self.pool.nearest(self.x))",
@@ -1178,12 +1191,8 @@ MUTANTS = [
         POOL,
     ),
     ("training/objective/pool.py", "generator(self.seed, now)", "generator(self.seed)", POOL),
-    (
-        "training/objective/pool.py",
-        "z = self._inputs()\n        # Not in half",
-        "z = self.inputs\n        # Not in half",
-        LOADED,
-    ),
+    ("training/objective/pool.py", "self._draw()\n        self.to(", "self.to(", LOADED),
+    ("training/objective/pool.py", "self.to(x.device)", "pass", FOLLOWS),
     ("training/objective/pool.py", "enabled=False", "enabled=True", NEIGHBOURS),
     ("training/objective/distances.py", "enabled=False", "enabled=True", STRUCTURE),
     (
@@ -1212,7 +1221,7 @@ MUTANTS = [
         "if self.pool is not None:",
         SCHEDULED,
     ),
-    ("training/runs/generative.py", "measure(f, batch.z)", "measure(f, batch.x)", COLLAPSED),
+    ("training/runs/generative.py", "measure(f, z)", "measure(f, x)", COLLAPSED),
     (
         "training/runs/module.py",
         'rule = rows.pop("idempotency", None)',
@@ -1225,7 +1234,8 @@ MUTANTS = [
     ("training/runs/showing.py", "span=(-1.0, 1.0)", "span=(0.0, 1.0)", MEASURED),
     ("training/runs/objective_options.py", "recipe | dict(", "dict(", OVERRIDDEN),
     ("training/data/images.py", "mul_(self.high - self.low)", "mul_(self.high)", RANGE),
-    ("training/runs/cost.py", "if spell.begin < spell.end <= begin", "if spell.begin < spell.end", GOES_ON),
+    ("training/runs/cost.py", " if spell.end <= begin", "", GOES_ON),
+    ("training/runs/cost.py", " if spell.begin < spell.end", "", GOES_ON),
     ("training/runs/keeping.py", "self.cost.write(self.saved)", "pass", GOES_ON),
 ]
 

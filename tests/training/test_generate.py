@@ -184,6 +184,18 @@ def test_data_without_classes_have_codes_but_no_arithmetic(folder):
             ["run", "--output", "a", "--latents", "--data", "digits", "--arithmetic", "1"],
             "expected two classes",
         ),
+        (
+            ["run", "--output", "a", "--latents", "--data", "pets", "--size", "8", "--arithmetic", "1,7"],
+            "expected pictures with classes for --arithmetic; got Images(pets",
+        ),
+        (
+            ["run", "--output", "a.png", "--noise", "gaussian", "--data", "pets"],
+            "expected noise of 1×8×8, as the run's; got 1×6×8",
+        ),
+        (
+            ["run", "--output", "a.jpg"],
+            "expected a .png, .pdf or .svg file or a folder as --output; got a.jpg",
+        ),
         (["run", "--output", "a.png", "--network", "nowhere:Net"], "expected a module that can be imported"),
         (
             ["run", "--output", "a.png", "--network", "torch.nn:Tanh"],

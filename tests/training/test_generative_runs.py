@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import matplotlib.image
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -14,8 +15,16 @@ from click.testing import CliRunner
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from tests.training.pictures import pixels, written
-from training import digits, load_generator, metrics
+from tests.training.pictures import faces, written
+from training import (
+    GaussianNoise,
+    GenerativeTraining,
+    Idempotency,
+    Reconstruction,
+    digits,
+    load_generator,
+    metrics,
+)
 from training.generation.results import Evaluation
 from training.networks import network
 from training.objective.recipes import RECIPES
@@ -119,18 +128,15 @@ class Killed(BaseException):
     """As sudden as a signal."""
 
 
-@pytest.mark.parametrize("recipe", ["projector", "ign"])
-def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(folder, monkeypatch, recipe):
-    options = ("--recipe", recipe, "--checkpoint-every", "5", "--precision", "64-true")
-    options += ("--refresh", "4", "--pool", "50") if recipe == "projector" else ()
-    finished(small(*options, "--output", "whole"))
+def killed(monkeypatch, *options):
+    """A run that ends at its fourth checkpoint."""
     save, count = Keeper._save, 0
 
     def counted(self, trainer, module):
         nonlocal count
         save(self, trainer, module)
         count += 1
-        if count == 4:  # at step 15, within a pool's time
+        if count == 4:
             raise Killed
 
     with monkeypatch.context() as patched:
@@ -138,9 +144,17 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(folder, monkeypatch
         with pytest.raises(Killed):
             CliRunner().invoke(
                 train,
-                ["u-dcgan-digits", "digits", *options, *SMALL, "--output", "run"],
+                ["u-dcgan-digits", "digits", *SMALL, *options, "--output", "run"],
                 catch_exceptions=False,
             )
+
+
+@pytest.mark.parametrize("recipe", ["projector", "ign"])
+def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(folder, monkeypatch, recipe):
+    options = ("--recipe", recipe, "--checkpoint-every", "5", "--precision", "64-true")
+    options += ("--refresh", "4", "--pool", "50") if recipe == "projector" else ()
+    finished(small(*options, "--output", "whole"))
+    killed(monkeypatch, *options)  # at step 15, within a pool's time
     torch.manual_seed(99)  # another process's generators are anywhere
     finished(run("--resume", "--output", "run"))
     assert contents(folder / "run") == contents(folder / "whole")
@@ -171,7 +185,8 @@ def test_a_kill_while_pictures_are_measured_loses_nothing(folder, monkeypatch):
             words = ["u-dcgan-digits", "digits", *SMALL, "--recipe", "projector", "--output", "run"]
             CliRunner().invoke(train, words, catch_exceptions=False)
     assert not (folder / "run" / "summary.json").exists()
-    finished(run("--resume", "--output", "run"))
+    shown = finished(run("--resume", "--output", "run"))
+    assert "22 steps in " in shown
     finished(small("--recipe", "projector", "--output", "whole"))
     assert contents(folder / "run") == contents(folder / "whole")
 
@@ -181,6 +196,25 @@ def test_what_a_recipe_says_a_file_may_override_and_the_command_line_both(folder
     finished(small("--config", "own.yaml", "--weight", "4", "--pool", "50", "--output", "run"))
     chosen = yaml.safe_load((folder / "run" / "config.yaml").read_text())
     assert [chosen[name] for name in ("pool", "refresh", "weight", "tightness")] == [50, 9, 4.0, 2.5]
+
+
+def test_another_recipe_is_not_laid_over_a_runs_file(folder):
+    finished(small("--recipe", "ign", "--output", "run"))
+    (folder / "own.yaml").write_text("weight: 3\nlearning-rate: 1e-2\n")
+    for file, words in (
+        ("run/config.yaml", "expected the --recipe of --config, ign, or none; got projector"),
+        ("own.yaml", "expected recipe: projector in --config, beside options that override its own; got"),
+    ):
+        for options in (
+            ("--config", file, "--recipe", "projector"),
+            ("--recipe", "projector", "--config", file),
+        ):
+            assert words in small(*options, "--output", "other").output
+            assert not (folder / "other").exists()
+    (folder / "fine.yaml").write_text("weight: 4\nsource: gaussian\nseed: 3\n")
+    finished(small("--config", "fine.yaml", "--recipe", "projector", "--output", "fine"))
+    finished(small("--config", "run/config.yaml", "--recipe", "ign", "--weight", "3", "--output", "other"))
+    assert yaml.safe_load((folder / "other" / "config.yaml").read_text())["tightness"] == 2.5
 
 
 @pytest.mark.usefixtures("cache")
@@ -206,16 +240,30 @@ def quick_classifier(*arguments):
     return classifier(*arguments, Recipe(steps=30, strides=(2, 2, 2), features=8))
 
 
+def shaded(i):
+    """A picture in one colour, lighter to the right."""
+    colour = np.random.default_rng(i).integers(0, 256, 3)
+    return (colour * np.linspace(0, 1, 178)[:, None] * np.ones((218, 1, 1))).astype(np.uint8)
+
+
 @pytest.mark.usefixtures("cache")
-def test_colour_pictures_of_a_folder_are_learned(folder):
-    written(folder / "faces", pixels(24, 70, 64))
-    arguments = ("--network-argument", "widths=[4,4,4,4,8]", "--epochs", "2", "--batch-size", "8")
-    finished(
-        run("u-dcgan-celeba", "faces", "--size", "64", "--source", "fourier", *arguments, "--output", "run")
-    )
-    assert load_file(folder / "run" / "noise.safetensors")
-    rows = list(csv.DictReader((folder / "run" / "metrics.csv").read_text().splitlines()))
-    assert float(rows[-1]["validation_task"]) > 0
+@pytest.mark.parametrize("layout", ["official", "folder"])
+def test_colour_pictures_are_learned(folder, layout):
+    data = ("celeba", "--data-dir", "there") if layout == "official" else ("there", "--size", "64")
+    if layout == "official":
+        faces(folder / "there", (40, 5, 5), make=shaded)
+    else:
+        written(folder / "there", [shaded(i) for i in range(50)])
+    widths = "widths=[8,8,8,8,16]"
+    arguments = ("--network-argument", widths, "--network-argument", "normalisation=group", "--pool", "40")
+    arguments += ("--recipe", "projector", "--source", "fourier", "--epochs", "8", "--batch-size", "8")
+    finished(run("u-dcgan-celeba", *data, *arguments, "--validate-every", "40", "--output", "run"))
+    found = json.loads((folder / "run" / "summary.json").read_text())["test"]
+    assert found["after"]["task"] < 0.6 * found["before"]["task"]
+    made = load_generator(folder / "run")
+    assert made.pictures(made.sample(3, seed=0, powers=(1,))[1]).shape == (3, 3, 64, 64)
+    sheets = sorted((folder / "run" / "sheets").iterdir())
+    assert np.ptp(matplotlib.image.imread(sheets[-1])[..., :3].reshape(-1, 3), axis=1).max() > 0.1, "colours"
 
 
 @pytest.mark.parametrize(
@@ -230,9 +278,31 @@ def test_colour_pictures_of_a_folder_are_learned(folder):
         ("--recipe gan", "'gan' is not one of 'paper', 'ign', 'naign'"),
         ("--recipe ign --noise 1", "expected --noise together with --source none"),
         ("--recipe ign --shape 64", "expected --shape together with --source none"),
+        ("--recipe matched --likelihood 0", "expected --likelihood above 0 with --at nearest, or another"),
         ("--recipe ign --order 2", "expected --order together with --rule"),
-        ("--recipe ign --rule modified", "`rule` must be one of ordinary, inner, outer"),
-        ("--recipe paper --rule m1", "expected a rule and a task for pictures with --source; got --rule m1"),
+        (
+            "--recipe ign --rule modified",
+            "expected --rule ordinary, inner, outer with --distance l1, any with l2",
+        ),
+        (
+            "--recipe paper --rule m1",
+            "expected --rule modified, ordinary, target, inner or outer with --source",
+        ),
+        (
+            "--recipe paper --task foo",
+            "expected --task reconstruction, l1, ssim, none with --source; got foo",
+        ),
+        ("--recipe paper --source none", "expected --source gaussian or fourier with --recipe; got none"),
+        ("--recipe paper --network-argument widths=8", "`widths` must be a list of whole numbers, as in"),
+        ("--recipe paper --ramp likelihood=0-1", "expected --ramp of a part with a weight; got likelihood"),
+        ("--recipe naign --at both", "expected --at together with --weight above 0; got it alone"),
+        ("--recipe naign --rule inner", "expected --rule together with --weight above 0; got it alone"),
+        ("--recipe naign --order 2", "expected --order together with --weight above 0; got it alone"),
+        ("--recipe naign --distance l1", "expected --distance together with --weight or --tightness above 0"),
+        ("--recipe projector --task none --task-weight 3", "expected --task-weight together with a task"),
+        ("--recipe paper --ramp idempotency=1-1", "the first below 1, the second not less; got 1-1"),
+        ("--recipe ign --rule ordinary --reduction seed --distance l2", "one of half_sum, mean; got 'seed'"),
+        ("--evaluate", "expected --evaluate together with --source or --recipe; got it alone"),
         ("--recipe paper --ramp rule=0-1", "expected --ramp of reconstruction"),
         ("--recipe paper --ramp 0-1", "expected --ramp as in idempotency="),
         ("--recipe paper --betas 2", "expected --betas as in 0.9,0.999"),
@@ -263,11 +333,13 @@ def test_networks_and_data_that_make_no_pictures_are_refused(folder, network, da
     assert not (folder / "run").exists()
 
 
-def test_two_processes_train_one_network(folder):
-    """Each draws noise and has a pool; what is written is one network, and the sheets are the first one's."""
-    options = ["--devices", "2", "--strategy", "ddp", "--recipe", "projector", "--output", "two"]
+def test_two_processes_descend_as_one(folder):
+    """Their pools are alike, each has half of a batch, and this recipe draws no other noise."""
+    options = ["--recipe", "naign", "--refresh", "4", "--precision", "64-true"]
+    finished(small(*options, "--output", "one"))
+    words = [*SMALL, *options, "--devices", "2", "--strategy", "ddp", "--batch-size", "50", "--output", "two"]
     result = subprocess.run(
-        [sys.executable, "-m", "corrector", "train", "u-dcgan-digits", "digits", *SMALL, *options],
+        [sys.executable, "-m", "corrector", "train", "u-dcgan-digits", "digits", *words],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
@@ -276,17 +348,24 @@ def test_two_processes_train_one_network(folder):
     )
     assert result.returncode == 0 or "collapsed" in result.stderr, result.stderr
     assert result.stdout.count("identity") == 1
-    assert (folder / "two" / "network.safetensors").is_file()
     assert len(list((folder / "two" / "sheets").iterdir())) > 1
+    one, two = (load_file(folder / name / "network.safetensors") for name in ("one", "two"))
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="takes a CUDA device")
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
 @pytest.mark.usefixtures("folder")
-def test_recipes_on_a_cuda_device(recipe, precision):
-    options = ("--recipe", recipe, "--accelerator", "cuda", "--precision", precision, "--output", "run")
-    finished(small(*options))
+def test_recipes_on_a_cuda_device(monkeypatch, recipe, precision):
+    """Also from a checkpoint within a pool's time."""
+    killed(
+        monkeypatch,
+        *("--recipe", recipe, "--accelerator", "cuda", "--precision", precision, "--checkpoint-every", "5"),
+        *(("--refresh", "4") if recipe in ("projector", "matched") else ()),
+    )
+    finished(run("--resume", "--output", "run"))
 
 
 @pytest.mark.filterwarnings("ignore:.*script_method. is deprecated")  # by torch.compile itself
@@ -300,9 +379,14 @@ def test_recipes_on_a_cuda_device(recipe, precision):
         ("--compile",),
     ],
 )
-@pytest.mark.usefixtures("folder")
-def test_settings_of_the_trainer(options):
+def test_settings_of_the_trainer(folder, options):
+    finished(small("--recipe", "projector", "--output", "plain", *options[2:]))
     finished(small("--recipe", "projector", *options, "--output", "run"))
+    plain, other = (load_file(folder / name / "network.safetensors") for name in ("plain", "run"))
+    apart = max(float((plain[name] - other[name].float()).abs().max()) for name in plain)
+    assert (apart < 1e-3) == (options == ("--compile",)), apart
+    steps = [json.loads((folder / name / "summary.json").read_text())["steps"] for name in ("plain", "run")]
+    assert steps[0] == steps[1] * (2 if "--accumulate" in options else 1)
 
 
 def test_pictures_to_generate_go_from_minus_1_to_1():
@@ -323,3 +407,34 @@ def test_pictures_are_given_in_the_range_of_the_network():
     assert pictures.between(-1, 1).viewed(64)[0].min() == -1
     with pytest.raises(ValueError, match="`low` must be below `high`; got 1 and 1"):
         pictures.between(1, 1)
+
+
+def test_a_trainer_of_ones_own_validates_on_plain_batches():
+    part = digits().part("validation").between(-1, 1)
+    module = GenerativeTraining(
+        network("u-dcgan-digits"), [Reconstruction(), Idempotency()], GaussianNoise((1, 8, 8))
+    )
+    x = part[:50]
+    found = module.measured(module.net, x)
+    again = module.measured(module.net, x)
+    assert found == pytest.approx(again, nan_ok=True), "the same noise each time"
+    assert found["task"] == pytest.approx(float((module.net(x) - x).detach().square().mean()), rel=1e-5)
+
+
+def test_what_measures_nothing_of_the_network_may_differ_when_a_run_goes_on(folder, monkeypatch):
+    killed(monkeypatch, "--recipe", "paper", "--evaluate", "--checkpoint-every", "5")
+    finished(run("--resume", "--output", "run", "--no-evaluate"))
+    assert not (folder / "run" / "evaluation.json").exists()
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("kind", ["batch", "group"])
+def test_running_averages_of_several_kinds_are_told(kind):
+    result = small("--recipe", "paper", "--network-argument", f"normalisation={kind}", "--output", "run")
+    assert ("the running averages of batch normalisation" in finished(result)) == (kind == "batch")
+
+
+def test_a_run_without_a_checkpoint_says_that_it_begins_again(folder, monkeypatch):
+    killed(monkeypatch, "--recipe", "paper", "--checkpoint-every", "5")
+    (folder / "run" / "last.safetensors").unlink()
+    assert "no run/last.safetensors: from the beginning" in finished(run("--resume", "--output", "run"))

@@ -361,9 +361,10 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(folder, killed, n):
     steps = [int(row["step"]) for row in rows]
     assert steps == sorted(set(steps))
     spells = json.loads((folder / "run" / "cost.json").read_text())
-    begun = [0] if n <= 1 else [0, 8]
+    begun = [0, 16] if n <= 1 else [0, 8, 16]
     assert [spell["begin"] for spell in spells] == begun, "what was lost is not counted"
     assert [spell["end"] for spell in spells] == [*begun[1:], steps[-1]]
+    assert min(spell["seconds"] for spell in spells) > 0
 
 
 def test_signals_that_kill_change_nothing_either(folder):
@@ -558,6 +559,8 @@ def test_a_collapse_stops_the_run_and_its_network_is_written():
     result = run("own:Flat", "digits", "--output", "run", *options, "--weight", "0", "--epochs", "40")
     assert result.exit_code == 1
     assert "were one point at 2 validations in turn; a lower --weight" in result.output
+    spells = json.loads(Path("run/cost.json").read_text())
+    assert spells[-1]["end"] == json.loads(Path("run/summary.json").read_text())["steps"] > 0
     assert load_file("run/network.safetensors")["share"].abs() < 0.03
     assert load_file("run/best.safetensors")["share"].abs() > 0.03  # though its task's loss is greater
     again = run("--resume", "--output", "run")
@@ -785,6 +788,15 @@ class Evil:
 def other(path):
     text = path.read_bytes()
     return text.replace(b'\\"optimizer\\": \\"adamw\\"', b'\\"optimizer\\": \\"adamx\\"')
+
+
+@pytest.mark.parametrize("text", ["[", "{}, 3", '[{"steps": 3}]', "[3]", "\xff"])
+def test_a_cost_that_no_run_wrote_is_refused(folder, killed, text):
+    killed(2, *FULL, "--output", "run")
+    (folder / "run" / "cost.json").write_text(text, encoding="latin-1")
+    result = run("--resume", "--output", "run")
+    assert "expected run/cost.json as a run writes it, or none; got another" in said(result)
+    assert (folder / "run" / "last.safetensors").is_file()
 
 
 @pytest.mark.parametrize(

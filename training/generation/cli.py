@@ -103,6 +103,7 @@ def generate(context: click.Context, /, run: str, **options: Any) -> None:
     require_use(context, "size", "--data, celeba or a folder", used=folder or options["data"] == "celeba")
     require_use(context, "channels", "--data, a folder", used=folder)
     options["powers"] = _numbers("--powers", options["powers"], 1, _MOST)
+    options["sums"] = context.get_parameter_source("arithmetic") is click.core.ParameterSource.COMMANDLINE
     options["arithmetic"] = _numbers("--arithmetic", options["arithmetic"], 0, 10**6)
     if len(options["arithmetic"]) != 2:
         raise click.BadParameter("expected two classes, as in 7,1", param_hint="--arithmetic")

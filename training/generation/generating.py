@@ -67,9 +67,13 @@ def run_generate(run: str, options: Mapping[str, Any]) -> tuple[str, dict[str, A
     """
     output: Path = options["output"]
     alone = output.suffix.lower() in _SHEETS
+    if not alone and output.suffix[1:].isalpha() and not output.is_dir():
+        raise ValueError(f"expected a .png, .pdf or .svg file or a folder as --output; got {output}")
     if alone and (given := [name for name in ("separate", "npy", "latents") if options[name]]):
         raise ValueError(f"expected a folder as --output with --{given[0]}; got {output}")
     images = None if options["data"] is None else _images(options)
+    if options["sums"] and _require(images).labels is None:
+        raise ValueError(f"expected pictures with classes for --arithmetic; got {images} without")
     noise = None if options["noise"] is None else NOISES[options["noise"]].of(_require(images).part("train"))
     generator = loaded(run, options, noise)
     codes = _bottleneck(generator, images, options) if options["latents"] else None

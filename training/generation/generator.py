@@ -261,6 +261,8 @@ def load_generator(
             f"expected the noise of a generative run, {beside}; got none: --noise and --data say what else "
             "to generate from"
         )
+    if noise is not None and beside.exists() and (own := load_noise(beside).shape) != noise.shape:
+        raise ValueError(f"expected noise of {sides(own)}, as the run's; got {sides(noise.shape)}")
     found = Generator(
         net=load_network(file) if net is None else load_weights(net, file),
         noise=load_noise(beside) if noise is None else noise,

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from analysis.arguments import whole_number
+from analysis.arguments import real_number, whole_number
 from corrector import MCWEENY, Corrector
 from training.rules.applications import Buffers, quiet, unwrapped
 from training.rules.loss import IdempotencyLoss, Reduction, Rule
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from .pool import Pool
 
-Where = Literal["noise", "data", "both"]
+Where = Literal["noise", "data", "both", "nearest"]
 _Measured = tuple[Tensor, Tensor]
 
 
@@ -49,8 +49,8 @@ class Step:
 
     Args:
         net: f.
-        x: data.
-        noise: draws inputs of f, given how many.
+        x: data, shape (batch, channels, height, width).
+        noise: draws inputs of f of that shape, given how many.
         pool: of `Likelihood`, if there is one.
     """
 
@@ -106,11 +106,13 @@ class Part(ABC):
     _reductions = ("half_sum", "mean")
 
     def __post_init__(self) -> None:
+        for name in ("weight", "begin", "whole"):
+            real_number(getattr(self, name), name)
         if not 0 <= self.weight < math.inf:
             raise ValueError(f"`weight` must be a finite number from 0; got {self.weight}")
-        if not 0 <= self.begin <= self.whole <= 1:
+        if not (0 <= self.begin <= self.whole <= 1 and self.begin < 1):
             raise ValueError(
-                "`begin` and `whole` must be shares of the run, 0 ≤ begin ≤ whole ≤ 1; "
+                "`begin` and `whole` must be shares of the run, 0 ≤ begin ≤ whole ≤ 1 and begin < 1; "
                 f"got {self.begin} and {self.whole}"
             )
         self._require("reduction", self._reductions)
@@ -167,16 +169,18 @@ class Reconstruction(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Idempotency(Part):
-    """A rule at what f makes of noise, of data, or of both.
+    """A rule at what f makes of noise, of data, of both, or of the noise nearest to data.
 
     Attributes:
         rule, corrector, relaxation, buffers: as for `idempotency_loss`; "m1" has no place here.
         reduction: also "seed", as published.
-        at: "noise", "data" or "both".
+        at: "noise", "data", "both", or "nearest": the noise that `Likelihood` finds nearest to data, which
+            hold its pictures where they are while the rule pulls them.
         distance: "l2"; "l1" for mean(|f(y) − y|) in the place of the mean square, with "ordinary", "inner" or
             "outer": the others pull y to a target, and have no distance.
 
-    Cost: a pass with its graph at noise, unless another part has it already, and what the rule takes.
+    Cost: a pass with its graph at noise, unless another part has it already, and what the rule takes; at data
+    and at what is nearest, what the rule takes alone.
 
     References: Jensen and Vicary, eq. 10 and section 3.1; Shocher et al., Idempotent Generative Network
     (ICLR 2024), section 2.2, whose idempotence term is "inner".
@@ -219,6 +223,7 @@ class Idempotency(Part):
         y = {
             "noise": lambda: step.of_noise,
             "data": lambda: step.of_data,
+            "nearest": lambda: step.of_nearest,
             "both": lambda: torch.cat([step.of_noise, step.of_data]),
         }[self.at]()
         if self.distance == "l1":
@@ -231,7 +236,9 @@ class Idempotency(Part):
 class Tightness(Part):
     """−D(f(ȳ), ȳ), ȳ = f(z) held fixed, and never further than what the reconstruction misses.
 
-        L = −b·tanh(D/b),   b = clamp·D(f(x), x), held fixed
+        L = −mean_i b_i·tanh(D_i/b_i),   D_i = D(f(ȳ_i), ȳ_i),   b_i = clamp·D(f(x_i), x_i)
+
+    over the samples i of a batch, the bound with its gradient, as published ports have it.
 
     Attributes:
         distance: "l2" or "l1".
@@ -255,13 +262,16 @@ class Tightness(Part):
     def measured(self, step: Step) -> _Measured:
         """Return how far f moves what it made, and what moves it further."""
         y = step.of_noise.detach()
-        distance = DISTANCES[self.distance]
-        moved = distance(wide(quiet(step.net, "keep")(y)), wide(y))
-        if math.isinf(self.clamp):
-            return moved.detach(), -self._reduced(moved, y)[1]
-        bound = self.clamp * distance(step.of_data, step.x).detach()
-        held = bound * torch.tanh(moved / bound.clamp(min=torch.finfo(moved.dtype).tiny))
-        return moved.detach(), -self._reduced(held, y)[1]
+        moved = held = self._each(wide(quiet(step.net, "keep")(y)), wide(y))
+        if math.isfinite(self.clamp):
+            bound = self.clamp * self._each(step.of_data, step.x)
+            held = bound * torch.tanh(moved / bound.clamp(min=torch.finfo(moved.dtype).eps))
+        return moved.mean().detach(), -self._reduced(held.mean(), y)[1]
+
+    def _each(self, y: Tensor, x: Tensor) -> Float[Tensor, " batch"]:
+        """The distance of each sample."""
+        apart = (y - x).flatten(1)
+        return (apart.square() if self.distance == "l2" else apart.abs()).mean(1)
 
 
 @dataclass(frozen=True, kw_only=True)

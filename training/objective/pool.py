@@ -35,7 +35,7 @@ class Pool(nn.Module):
         seed: of the inputs.
 
     Cost: P passes of f each time, and for a batch of B pictures with D numbers 2·B·P·D operations; memory of
-    2·P·D numbers.
+    2·P·D numbers, of which a checkpoint holds half: 201 MB for 4096 pictures of 64×64×3.
     """
 
     pictures: Tensor
@@ -60,7 +60,8 @@ class Pool(nn.Module):
         """
         self.to(like.device)
         self.draws += 1
-        z = self._inputs().to(like.dtype)
+        self._draw()
+        z = self.inputs.to(like.dtype)
         with torch.no_grad(), in_mode(f, "eval"):
             for first in range(0, self.count, _AT_A_TIME):
                 made = f(z[first : first + _AT_A_TIME])
@@ -68,18 +69,18 @@ class Pool(nn.Module):
 
     def nearest(self, x: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *shape"]:
         """Return the inputs of which f made the pictures nearest to these."""
-        z = self._inputs()
+        self._draw()
+        self.to(x.device)  # also when a checkpoint was read elsewhere
         # Not in half precision, whose products differ by more than neighbours do.
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             rows = x.flatten(1).to(self.pictures.dtype)
             # ‖f(z) − x‖² without ‖x‖², which is the same for all.
             apart = torch.addmm(self.pictures.square().sum(1), rows, self.pictures.T, alpha=-2)
-            return z[apart.argmin(1)].to(x.dtype)
+            return self.inputs[apart.argmin(1)].to(x.dtype)
 
-    def _inputs(self) -> Tensor:
-        """The inputs of this time, drawn again where a checkpoint knows only how often they were."""
+    def _draw(self) -> None:
+        """Draw the inputs of this time, again where a checkpoint knows only how often they were drawn."""
         now = int(self.draws)
         if self._drawn != now:
             self.inputs.copy_(self.noise(self.count, generator(self.seed, now)))
             self._drawn = now
-        return self.inputs

@@ -39,6 +39,8 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
     }
 )
 """What each option is where a recipe says nothing of it."""
+_OPTIMISER = {"schedule": "cosine", "betas": "0.5,0.99", "batch_size": 128, "learning_rate": 1e-3}
+"""Of both recipes that are this project's own."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Recipe:
     """An objective by name; print shows what it stands for.
 
     Attributes:
-        name: "paper", "ign", "naign" or "projector".
+        name: "paper", "ign", "naign", "projector" or "matched".
         about: a sentence on it.
         source: where it was published, or "".
         options: of `corrector train`, by their parameters' names, that are not as by default.
@@ -61,7 +63,7 @@ class Recipe:
     options: Mapping[str, Any] = field(repr=False)
 
     def parts(self, corrector: Corrector | None = None) -> tuple[Part, ...]:
-        """Return the parts that `GenerativeTraining` descends, the rule with this corrector or the first."""
+        """Return the parts that `GenerativeTraining` descends, the rule with this corrector or 3x² − 2x³."""
         from corrector import MCWEENY
 
         return objective({**DEFAULTS, **self.options}, corrector or MCWEENY)
@@ -126,10 +128,21 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                     "rule": "ordinary",
                     "likelihood": 1.0,
                     "ramp": MappingProxyType({"idempotency": "0.3-0.5"}),
-                    "schedule": "cosine",
-                    "betas": "0.5,0.99",
-                    "batch_size": 128,
-                    "learning_rate": 1e-3,
+                    **_OPTIMISER,
+                },
+            ),
+            Recipe(
+                "matched",
+                "The projector with the modified rule, at what the likelihood matches with data.",
+                "",
+                {
+                    "source": "gaussian",
+                    "weight": 1.0,
+                    "rule": "modified",
+                    "at": "nearest",
+                    "likelihood": 1.0,
+                    "ramp": MappingProxyType({"idempotency": "0.3-0.5"}),
+                    **_OPTIMISER,
                 },
             ),
         )
@@ -151,6 +164,10 @@ def recipe(name: str) -> Recipe:
 def objective(options: Mapping[str, Any], corrector: Corrector) -> tuple[Part, ...]:
     """Return the parts that options of `corrector train` ask for; those of weight 0 are left out.
 
+    Args:
+        options: all of `DEFAULTS`, by the parameters' names.
+        corrector: of the rule.
+
     Raises:
         ValueError: an option is of a value that its part does not take.
     """
@@ -165,17 +182,18 @@ def objective(options: Mapping[str, Any], corrector: Corrector) -> tuple[Part, .
     parts: list[Part] = []
     distance = {"reconstruction": "l2", "none": "l2"}.get(options["task"], options["task"])
     alike = {"distance": distance, "reduction": options["task_reduction"] or "half_sum"}
-    if options["task"] != "none":
-        found = of("reconstruction", weight="task_weight")
-        parts.append(Reconstruction(**found, **alike))
-    same = {name: name for name in ("rule", "reduction", "relaxation", "buffers", "at", "distance")}
-    found = of("tightness", weight="tightness", distance="distance", clamp="tightness_clamp")
-    parts += [
-        Idempotency(corrector=corrector, **of("idempotency", weight="weight", **same)),
-        Tightness(**found, reduction="mean" if options["reduction"] == "mean" else "half_sum"),
-        Likelihood(**of("likelihood", weight="likelihood", pool="pool", refresh="refresh"), **alike),
-    ]
-    return tuple(part for part in parts if part.weight)
+    if options["task"] != "none" and options["task_weight"]:
+        parts.append(Reconstruction(**of("reconstruction", weight="task_weight"), **alike))
+    if options["weight"]:
+        same = {name: name for name in ("rule", "reduction", "relaxation", "buffers", "at", "distance")}
+        parts.append(Idempotency(corrector=corrector, **of("idempotency", weight="weight", **same)))
+    if options["tightness"]:
+        found = of("tightness", weight="tightness", distance="distance", clamp="tightness_clamp")
+        parts.append(Tightness(**found, reduction=options["reduction"]))
+    if options["likelihood"]:
+        found = of("likelihood", weight="likelihood", pool="pool", refresh="refresh")
+        parts.append(Likelihood(**found, **alike))
+    return tuple(parts)
 
 
 def ramp(part: str, text: str) -> tuple[float, float]:
@@ -194,8 +212,9 @@ def ramp(part: str, text: str) -> tuple[float, float]:
         found = float(low), float(high)
     except ValueError:
         found = (1.0, 0.0)
-    if not 0 <= found[0] <= found[1] <= 1:
+    if not (0 <= found[0] <= found[1] <= 1 and found[0] < 1):
         raise ValueError(
-            f"expected --ramp as in {part}=0.2-0.5, two shares of the run, the second not less; got {text}"
+            f"expected --ramp as in {part}=0.2-0.5, shares of the run, the first below 1, the second not "
+            f"less; got {text}"
         )
     return found

@@ -12,13 +12,13 @@ import click
 from corrector.cli import given_corrector, require_use, which_corrector
 from training.folder import CONFIG, require_new, require_run
 
-from .objective_options import generative_options, require_generative, settle_ramps
+from .objective_options import FROM_FILE, generative_options, require_generative, settle_ramps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FREE = ("workers",)
-"""Options that change nothing of the result, and may differ when a run goes on."""
+_FREE = ("workers", "evaluate")
+"""Options that change nothing of the network, and may differ when a run goes on."""
 _GIVEN = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
 _POLYNOMIAL = ("modified", "m1")
 """Rules that a corrector makes."""
@@ -46,7 +46,8 @@ _GREATEST = 1e30
 def _read(context: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
     """Take the options of a file for defaults, which those of the command line override."""
     if path is not None:
-        context.default_map = dict(context.default_map or {}) | _options_of(path, context.command)
+        context.meta[FROM_FILE] = _options_of(path, context.command)
+        context.default_map = dict(context.default_map or {}) | context.meta[FROM_FILE]
     return path
 
 

@@ -8,17 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from analysis.frameworks import in_mode
+from training.generators import generator
 from training.measures import guarded, measure
 from training.objective.distances import l2
-from training.objective.parts import Idempotency, Likelihood, Step
+from training.objective.parts import Idempotency, Likelihood, Part, Step
 from training.objective.pool import Pool
 
 from .module import Training, inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from training.objective.parts import Part
 
 
 class Drawn(NamedTuple):
@@ -46,7 +45,9 @@ class GenerativeTraining(Training):
     and that of all else.
 
     Raises:
-        ValueError: there are no parts, or two of one kind; a ramp for each; or masks cannot be shared.
+        TypeError: an entry of parts is none.
+        ValueError: there are no parts, or two of one kind; a ramp for each; nothing finds what is nearest; or
+            masks cannot be shared.
         NotFiniteError: in training, a loss or a gradient is not finite; the weights were not touched.
 
     Cost: f(x), f(z) and f(z*) once each where a part asks for them, and what each part takes besides.
@@ -70,6 +71,9 @@ class GenerativeTraining(Training):
         **how: Any,
     ) -> None:
         super().__init__(net, **how)
+        if not all(isinstance(part, Part) for part in parts):
+            got = ", ".join(type(part).__name__ for part in parts)
+            raise TypeError(f"`parts` must be parts, as Reconstruction() is one; got {got}")
         self.parts = tuple(part for part in parts if part.weight)
         if not self.parts or len(set(self.names)) < len(self.names):
             raise ValueError(
@@ -80,8 +84,12 @@ class GenerativeTraining(Training):
             raise ValueError("`parts` must have one that is there from the beginning; got a ramp for each")
         if self.masks == "shared" and any(isinstance(p, Idempotency) and p.at == "both" for p in self.parts):
             raise ValueError("`masks` must be fresh where the rule acts at noise and data both; got 'shared'")
-        self.steps = steps
         wanted = [part for part in self.parts if isinstance(part, Likelihood)]
+        if not wanted and any(isinstance(part, Idempotency) and part.at == "nearest" for part in self.parts):
+            raise ValueError(
+                "`parts` must have a Likelihood where the rule acts at what is nearest; got none"
+            )
+        self.steps = steps
         # In a tuple, which `nn.Module` does not search: neither is sent to other processes in every step, or
         # turned into half precision.
         self._held = noise, Pool(wanted[0].pool, wanted[0].refresh, noise, seed) if wanted else None
@@ -119,11 +127,15 @@ class GenerativeTraining(Training):
                 found[part.name] = value, weight * loss
         return found
 
-    def measured(self, f: Callable[[Tensor], Tensor], batch: Drawn) -> dict[str, float | bool]:
-        """Return what f misses of the data as task, and `metrics`' guarded measures of f at the noise."""
+    def measured(self, f: Callable[[Tensor], Tensor], batch: Any) -> dict[str, float | bool]:
+        """Return what f misses of the data as task, and `metrics`' guarded measures of f at noise.
+
+        The noise is that of a `Drawn` batch, or as much as there are data, the same each time.
+        """
+        x = inputs(batch)
+        z = batch.z if isinstance(batch, Drawn) else self.noise(len(x), generator(0)).to(x)
         with torch.no_grad(), in_mode(f, "eval"):
-            missed = {"task": l2(f(batch.x), batch.x)}
-            return guarded(missed | measure(f, batch.z))
+            return guarded({"task": l2(f(x), x)} | measure(f, z))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the pool."""

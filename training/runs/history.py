@@ -113,7 +113,8 @@ class Bar:
 
     def update(self, step: int, found: Mapping[str, float | bool]) -> None:
         """Show the step, and of what was last measured the error and its guard."""
-        words = f"centred {found['centred']:.3g}, kept {found['kept']:.3g}"
+        centred = "collapsed" if found["collapsed"] else f"centred {found['centred']:.3g}"
+        words = f"{centred}, kept {found['kept']:.3g}"
         self.progress.update(self.task, completed=step, description=words)
         if time.monotonic() - self.spoken > _EVERY:
             self.spoken = time.monotonic()

@@ -159,11 +159,11 @@ class Keeper(pl.Callback):
         self._show(trainer)
         if validates:
             self._judge(trainer)
+        if now.step == pace.steps:
+            self._end(trainer)
         # Not after the last step, from which there is nothing to go on with.
         if (now.step % pace.checkpoint == 0 or self.interrupted) and now.step < pace.steps:
             self._save(trainer, module)
-        if self.cost is not None and now.step == pace.steps:
-            self.cost.write(now.step)
         self.bar.update(now.step, now.last)
         if self.interrupted:
             raise KeyboardInterrupt
@@ -186,11 +186,17 @@ class Keeper(pl.Callback):
         if self.history is not None:
             self.history.write({name: float(value) for name, value in row.items()})
 
-    def _show(self, trainer: pl.Trainer) -> None:
+    def _show(self, trainer: pl.Trainer, *, last: bool = False) -> None:
         step = self.progressed.step
-        due = step % self.pace.draw == 0 or step == self.pace.steps
+        due = last or (step % self.pace.draw == 0 and step < self.pace.steps)
         if self.draw is not None and due and trainer.is_global_zero:
             self.draw(step)
+
+    def _end(self, trainer: pl.Trainer) -> None:
+        """Show what the network makes in the end, and write what it took."""
+        self._show(trainer, last=True)
+        if self.cost is not None:
+            self.cost.end(self.progressed.step)
 
     def _judge(self, trainer: pl.Trainer) -> None:
         """Keep the network if it is the best; stop if the outputs collapsed once too often."""
@@ -203,6 +209,7 @@ class Keeper(pl.Callback):
         now.spread |= not found["collapsed"]
         now.collapses = now.collapses + 1 if found["collapsed"] and now.spread else 0
         if self.pace.patience and now.collapses >= self.pace.patience:
+            self._end(trainer)
             raise CollapseError(
                 f"the outputs keep {found['kept']:.2g} of the inputs' variance at step {now.step}, and were "
                 f"one point at {now.collapses} validations in turn"

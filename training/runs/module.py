@@ -12,6 +12,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import lightning.pytorch as pl
@@ -86,7 +87,7 @@ def reconstruction(distance: Callable[[Tensor, Tensor], Tensor]) -> Task:
 TASKS: dict[str, Task] = {
     "reconstruction": reconstruction(l2),
     "l1": reconstruction(l1),
-    "ssim": reconstruction(ssim),
+    "ssim": reconstruction(partial(ssim, span=1.0)),
 }
 
 
@@ -225,8 +226,8 @@ class IdempotentTraining(Training):
 
     Args:
         net: f; its output must have its input's shape.
-        task: "reconstruction" (mean square), "l1", "ssim", a function of f(x) and the batch without noise
-            that returns a scalar, or None.
+        task: "reconstruction" (mean square), "l1", "ssim" (for pictures from 0 to 1), a function of f(x) and
+            the batch without noise that returns a scalar, or None.
         weight: w, of the rule; 0 leaves it out.
         task_weight: a.
         task_reduction: "mean", or "half_sum": D/2 times that for samples of D numbers, the scale of the

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from corrector.cli import require_use
-from training.objective.recipes import PARTS, RECIPES
+from training.objective.recipes import DEFAULTS, PARTS, RECIPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _ONLY = (
     "distance",
@@ -26,6 +26,22 @@ _ONLY = (
 """Options without a meaning where nothing is generated."""
 _ONLY_ELSEWHERE = ("shape", "noise", "chunk")
 """And those without one where something is."""
+FROM_FILE = "corrector.training.file"
+"""Where a command's context has the options of --config."""
+_TYPED = click.core.ParameterSource.COMMANDLINE
+_TASKS = ("reconstruction", "l1", "ssim", "none")
+_BY_VALUES = ("ordinary", "inner", "outer")
+_WEIGHTS = ("task_weight", "weight", "tightness", "likelihood")
+"""Of the parts, in their order."""
+_OF_PARTS = {
+    "pool": ("likelihood",),
+    "refresh": ("likelihood",),
+    "tightness_clamp": ("tightness",),
+    "distance": ("weight", "tightness"),
+    "reduction": ("weight", "tightness"),
+    **dict.fromkeys(("at", "rule", "order", "alphas", "relaxation", "buffers"), ("weight",)),
+}
+"""Options by the weights of which one must be above 0."""
 
 
 def _take(context: click.Context, _: click.Parameter, name: str | None) -> str | None:
@@ -56,10 +72,11 @@ def generative_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--at",
-            type=click.Choice(["noise", "data", "both"]),
+            type=click.Choice(["noise", "data", "both", "nearest"]),
             default="noise",
             show_default=True,
-            help="Where the rule acts: at what f makes of noise, of data, or of both.",
+            help="Where the rule acts: at what f makes of noise, of data, of both, or of the noise that "
+            "--likelihood finds nearest.",
         ),
         click.option(
             "--distance",
@@ -126,9 +143,35 @@ def generative_options(command: Callable[..., None]) -> Callable[..., None]:
 def settle_ramps(options: dict[str, Any]) -> None:
     """Add the ramps of a recipe, of parts that none is given for."""
     ours = RECIPES[options["recipe"]].options.get("ramp", {}) if options["recipe"] else {}
-    given = {pair.partition("=")[0] for pair in options["ramp"]}
-    kept = tuple(f"{part}={shares}" for part, shares in ours.items() if part not in given)
+    given, there = {pair.partition("=")[0] for pair in options["ramp"]}, _there(options)
+    kept = (f"{part}={shares}" for part, shares in ours.items() if part not in given and part in there)
     options["ramp"] = (*options["ramp"], *kept)
+
+
+def _require_nothing_else(name: str, file: Mapping[str, Any]) -> None:
+    """Refuse a file whose options would silently be in the place of a recipe's, as those of a run's are."""
+    if (theirs := file.get("recipe", name)) != name:
+        raise click.UsageError(f"expected the --recipe of --config, {theirs}, or none; got {name}")
+    wanted = {**DEFAULTS, **RECIPES[name].options}
+    for key in sorted((wanted.keys() & file.keys()) - {"ramp"}) if "recipe" not in file else ():
+        if not _equal(file[key], wanted[key]):
+            raise click.UsageError(
+                f"expected recipe: {name} in --config, beside options that override its own; got {key} "
+                f"{file[key]} without"
+            )
+
+
+def _equal(given: str, wanted: object) -> bool:
+    try:
+        return float(given) == float(str(wanted))
+    except ValueError:
+        return given == str(wanted)
+
+
+def _there(options: Mapping[str, Any]) -> set[str]:
+    """The parts that have a weight."""
+    found = {part for part, weight in zip(PARTS, _WEIGHTS, strict=True) if options[weight]}
+    return found - {"reconstruction"} if options["task"] == "none" else found
 
 
 def require_generative(context: click.Context, options: dict[str, Any]) -> None:
@@ -140,11 +183,40 @@ def require_generative(context: click.Context, options: dict[str, Any]) -> None:
         as_by_default = options[key] in (defaults[key], ())  # as the file of another run says
         used = as_by_default or generates == (name in _ONLY)
         require_use(context, name, "--source or --recipe" if name in _ONLY else "--source none", used=used)
-    for name, part in (("pool", "likelihood"), ("refresh", "likelihood"), ("tightness_clamp", "tightness")):
-        source = context.get_parameter_source(name)  # a recipe's own may stay where its part is left out
-        if source is click.core.ParameterSource.COMMANDLINE and not options[part]:
-            option = name.replace("_", "-")
-            raise click.UsageError(f"expected --{option} together with --{part} above 0; got it alone")
-    if generates and (options["rule"] == "m1" or ":" in options["task"]):
-        got = "--rule m1" if options["rule"] == "m1" else f"--task {options['task']}"
-        raise click.UsageError(f"expected a rule and a task for pictures with --source; got {got}")
+    if context.get_parameter_source("recipe") is _TYPED:
+        _require_nothing_else(options["recipe"], context.meta.get(FROM_FILE, {}))
+    # A recipe's own, and those of another run's file, may stay where their part is left out.
+    typed = {name for name in options if context.get_parameter_source(name) is _TYPED}
+    for name, part in _OF_PARTS.items() if generates else ():
+        if name in typed and not any(options[one] for one in part):
+            option, needed = name.replace("_", "-"), " or ".join(f"--{one}" for one in part)
+            raise click.UsageError(f"expected --{option} together with {needed} above 0; got it alone")
+    if "task_weight" in typed and options["task"] == "none":
+        raise click.UsageError("expected --task-weight together with a task; got it with --task none")
+    there = _there(options)
+    for pair in options["ramp"] if "ramp" in typed else ():
+        part = pair.partition("=")[0]
+        if part in PARTS and part not in there:
+            raise click.UsageError(f"expected --ramp of a part with a weight; got {pair}, and no {part}")
+    require_use(context, "evaluate", "--source or --recipe", used=generates or "evaluate" not in typed)
+    if generates and options["weight"] and options["at"] == "nearest" and not options["likelihood"]:
+        raise click.UsageError("expected --likelihood above 0 with --at nearest, or another --at; got 0")
+    if options["recipe"] and not generates:
+        raise click.UsageError("expected --source gaussian or fourier with --recipe; got none")
+    if generates:
+        _require_of_pictures(options)
+
+
+def _require_of_pictures(options: Mapping[str, Any]) -> None:
+    """Refuse what only networks that do not generate take."""
+    if options["task"] not in _TASKS:
+        raise click.UsageError(f"expected --task {', '.join(_TASKS)} with --source; got {options['task']}")
+    if options["weight"] and options["rule"] == "m1":
+        raise click.UsageError(
+            "expected --rule modified, ordinary, target, inner or outer with --source; got m1"
+        )
+    if options["weight"] and options["distance"] == "l1" and options["rule"] not in _BY_VALUES:
+        named = ", ".join(_BY_VALUES)
+        raise click.UsageError(
+            f"expected --rule {named} with --distance l1, any with l2; got {options['rule']}"
+        )

@@ -16,6 +16,7 @@ import click
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities import rank_zero_only
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from corrector.cli import Interrupted, Refused
 from training.folder import (
@@ -58,6 +59,11 @@ if TYPE_CHECKING:
 
 _SHEETS, _VALIDATIONS = 10, 50
 """In a generative run, at most, where nothing else is said: it may have thousands of short epochs."""
+_AVERAGES = (
+    "corrector: the running averages of batch normalisation are of data, of noise and of what is made of it "
+    "together: in evaluation mode f is another than is trained; a u-dcgan has none with "
+    "--network-argument normalisation=group"
+)
 _EXPECTED = (
     "does not have many workers",
     "GPU available but not used",
@@ -158,14 +164,18 @@ def _prepared(
     module.steps = batches.total
     generates = run.parts.noise is not None
     loggers = choices.loggers(options["logger"], folder) if first else ()
-    facts = {name: value for name, value in resolved.items() if name != "workers"} | {
+    facts = {name: value for name, value in resolved.items() if name not in ("workers", "evaluate")} | {
         "processes": world,
         "training samples": len(run.parts.order),
         "shape of an input": list(inputs(run.validation).shape[1:]),
     }
     progressed = _progressed(folder, facts, module) if options["resume"] else None
+    if first and options["resume"] and progressed is None:
+        click.echo(f"corrector: no {folder / CHECKPOINT}: from the beginning", err=True)
     if first and not options["resume"]:
         _begin(folder, resolved, held)
+        if generates and any(isinstance(part, _BatchNorm) for part in module.net.modules()):
+            click.echo(_AVERAGES, err=True)
         if run.parts.noise is not None:
             save_noise(run.parts.noise, folder / NOISE)
     length = progressed.length if progressed else None
