@@ -134,14 +134,17 @@ def trained(folder, words, seed, count):
     if (folder / "config.yaml").is_file():
         command = ["train", "--resume"]
     if not (folder / "summary.json").is_file():
-        # Exit status 1 is for pictures that collapsed, which is a result.
-        subprocess.run(  # noqa: S603 - this very program
+        ended = subprocess.run(  # noqa: S603 - this very program
             [sys.executable, "-m", "corrector", *command, "--output", str(folder)],
             check=False,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+        # Exit status 1 is for pictures that collapsed, or a loss that is not finite: results both.
+        if ended.returncode not in (0, 1):
+            raise RuntimeError(f"expected a run in {folder} to end; got {ended.stderr}")
     if not (folder / "summary.json").is_file():
         return {"diverged": True}
     found = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))

@@ -1145,14 +1145,14 @@ MUTANTS = [
     ("training/objective/parts.py", "step.of_noise.detach()", "step.of_noise", IGN),
     (
         "training/objective/parts.py",
-        "self._each(step.of_data, step.x)",
-        "self._each(step.of_data, step.x).detach()",
+        "self._each(wide(step.of_data), wide(step.x))",
+        "self._each(wide(step.of_data), wide(step.x)).detach()",
         IGN,
     ),
     (
         "training/objective/parts.py",
-        "self._each(step.of_data, step.x)",
-        "self._each(step.of_data, step.x).mean()",
+        "self._each(wide(step.of_data), wide(step.x))",
+        "self._each(wide(step.of_data), wide(step.x)).mean()",
         IGN,
     ),
     ("training/objective/parts.py", "-self._reduced(held.mean()", "self._reduced(held.mean()", TIGHT),

@@ -92,6 +92,7 @@ class Part(ABC):
             "mean".
 
     Raises:
+        TypeError: the weight or a share is no number.
         ValueError: the weight is negative or not finite, the shares are not 0 ≤ begin ≤ whole ≤ 1, or a name
             is unknown.
     """
@@ -264,7 +265,7 @@ class Tightness(Part):
         y = step.of_noise.detach()
         moved = held = self._each(wide(quiet(step.net, "keep")(y)), wide(y))
         if math.isfinite(self.clamp):
-            bound = self.clamp * self._each(step.of_data, step.x)
+            bound = self.clamp * self._each(wide(step.of_data), wide(step.x))
             held = bound * torch.tanh(moved / bound.clamp(min=torch.finfo(moved.dtype).eps))
         return moved.mean().detach(), -self._reduced(held.mean(), y)[1]
 

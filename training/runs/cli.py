@@ -17,7 +17,7 @@ from .objective_options import FROM_FILE, generative_options, require_generative
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FREE = ("workers", "evaluate")
+FREE = ("workers", "evaluate")
 """Options that change nothing of the network, and may differ when a run goes on."""
 _GIVEN = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
 _POLYNOMIAL = ("modified", "m1")
@@ -182,7 +182,7 @@ def train(context: click.Context, /, **options: Any) -> None:
         config = options["output"] / CONFIG
         stored = context.command.make_context("train", [], default_map=_options_of(config, context.command))
         _require_same(context, stored.params)
-        given = [name for name in _FREE if context.get_parameter_source(name) in _GIVEN]
+        given = [name for name in FREE if context.get_parameter_source(name) in _GIVEN]
         options = stored.params | {name: options[name] for name in (*_STATE, *given)}
     for name in ("network", "data"):
         if options[name] is None:
@@ -268,7 +268,7 @@ def _resolved(command: click.Command, options: dict[str, Any]) -> dict[str, Any]
 def _require_same(context: click.Context, stored: dict[str, Any]) -> None:
     """Refuse options beside --resume that are not the run's."""
     for name, option in _names(context.command).items():
-        if name in _FREE:
+        if name in FREE:
             continue
         given = context.params[name]
         source = context.get_parameter_source(name)

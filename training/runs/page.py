@@ -45,7 +45,7 @@ def write_page(
         evaluation: of the pictures, where there is one.
         options: of the run.
 
-    Cost: a few hundred passes of f, and two seconds to draw.
+    Cost: passes of f for some hundred pictures, and six figures to draw.
     """
     sheets = sorted((folder / SHEETS).glob("step-*.png"))
     names = [name for name in MEASURES if name in rows["after"]]

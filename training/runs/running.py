@@ -37,6 +37,7 @@ from training.generation.generator import save_noise
 from . import choices
 from .batches import Batches
 from .checkpoints import load_run
+from .cli import FREE
 from .configuration import write_options
 from .cost import read_cost, said_cost
 from .history import Bar, History
@@ -164,7 +165,7 @@ def _prepared(
     module.steps = batches.total
     generates = run.parts.noise is not None
     loggers = choices.loggers(options["logger"], folder) if first else ()
-    facts = {name: value for name, value in resolved.items() if name not in ("workers", "evaluate")} | {
+    facts = {name: value for name, value in resolved.items() if name not in FREE} | {
         "processes": world,
         "training samples": len(run.parts.order),
         "shape of an input": list(inputs(run.validation).shape[1:]),

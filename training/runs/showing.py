@@ -31,7 +31,7 @@ _SEED = 7
 def draw_sheet(run: Run, folder: Path, step: int) -> None:
     """Write a sheet of noise and what f, f², f³ and f⁵ make of it, the same noise at each step.
 
-    Cost: five passes of twelve pictures, and a quarter of a second to draw.
+    Cost: five passes of twelve pictures.
     """
     made = [run.test.z[:_SHOWN]]
     home = next(run.module.net.parameters())
