@@ -3,12 +3,13 @@
 # make test      format, types, import contracts, docstring examples, tests
 # make docs      the tables and pictures of README and docs: families, best members, gradients, the demo again
 # make findings  the sweeps that docs/findings.md tells of, trained again (an hour and a half), and their tables
+# make generators  the networks that docs/generators.md compares, trained again (three hours), and their tables
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install demo test docs findings
+.PHONY: install demo test docs findings generators
 
 install: $(INSTALLED)
 
@@ -39,3 +40,7 @@ docs: demo
 findings: $(INSTALLED)
 	$(BIN)/python docs/studies.py build/findings
 	$(BIN)/python docs/findings.py
+
+generators: $(INSTALLED)
+	$(BIN)/python docs/generator_studies.py build/generators
+	$(BIN)/python docs/generators.py
