@@ -249,7 +249,10 @@ def drawn(name, folder):
     """A sheet of what each objective's network makes of the same noise, with the first seed."""
     rows = {}
     for kind in STUDIES[name]["runs"]:
-        made = load_generator(folder / name / f"{_file(kind)}-{SEEDS[0]}")
+        run = folder / name / f"{_file(kind)}-{SEEDS[0]}"
+        if not (run / "summary.json").is_file():
+            continue
+        made = load_generator(run)
         rows[kind] = made.pictures(made.sample(16, seed=0, powers=(1,))[1])
     return progression(rows, columns=16, title="f(z), with seed 0")
 
@@ -291,10 +294,10 @@ def main(folder, names):
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
     for name in names or STUDIES:
         kept[name] = carried_out(name, folder)
-        for figure, draw in DRAWN.get(name, {}).items():
-            save(draw(name, folder), HERE / "pictures" / f"{figure}.png")
         lines = (f"{json.dumps(key)}: {json.dumps(found, ensure_ascii=False)}" for key, found in kept.items())
         KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        for figure, draw in DRAWN.get(name, {}).items():
+            save(draw(name, folder), HERE / "pictures" / f"{figure}.png")
 
 
 if __name__ == "__main__":

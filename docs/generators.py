@@ -18,9 +18,9 @@ HERE = Path(__file__).parent
 PAGE, README = HERE / "generators.md", HERE.parent / "README.md"
 SHOWN = {
     "frechet": "Fréchet",
-    "confident": "confident",
-    "coverage": "coverage",
+    "precision": "precision",
     "recall": "recall",
+    "confident": "confident",
     "classes": "classes",
     "variance": "variance",
     "centred": "centred error",
@@ -34,36 +34,45 @@ def table(name):
 
     def lines(kept):
         runs = kept[name]["runs"]
-        yield f"| | cost of a step | steps | | {' | '.join(SHOWN.values())} | collapsed |"
-        yield f"|{'---|' * (5 + len(SHOWN))}"
+        yield f"| | cost of a step | steps | seconds | | {' | '.join(SHOWN.values())} | collapsed |"
+        yield f"|{'---|' * (6 + len(SHOWN))}"
         for kind, run in runs.items():
-            for power in POWERS[:2]:
+            for power in POWERS:
                 yield _line(kind, run, power)
         held_out = _held_out(runs)
         cells = (_number(held_out[key]) if key in held_out else "" for key in SHOWN)
-        yield f"| *held-out pictures* | | | | {' | '.join(cells)} | |"
+        yield f"| *held-out pictures* | | | | | {' | '.join(cells)} | |"
 
     return lines
 
 
 def _line(kind, run, power):
     cells = " | ".join(_of(run, power, key) for key in SHOWN)
-    before = f"{kind} | {run['cost of a step']:.2f} | {run['steps']}" if power == "f" else " | | "
+    before = (
+        f"{kind} | {run['cost of a step']:.2f} | {run['steps']} | {_seconds(run)}"
+        if power == "f"
+        else " | | | "
+    )
     return f"| {before} | {power} | {cells} | {_collapsed(run, power)} |"
 
 
 def _of(run, power, key):
-    """The median over seeds, and their range."""
-    return _range([seed[power][key] for seed in run["seeds"] if power in seed])
+    """The median over seeds, their range, and of how many where some have none."""
+    found = [seed[power][key] for seed in run["seeds"] if power in seed]
+    known = [value for value in found if value is not None]
+    return _range(known) + (f", {len(known)} of {len(found)}" if 0 < len(known) < len(found) else "")
+
+
+def _seconds(run):
+    """By the clock, where the runs wrote it."""
+    known = [seed["seconds"] for seed in run["seeds"] if seed.get("seconds")]
+    return f"{statistics.median(known):.0f}" if known else ""
 
 
 def _took(run):
-    """Time and memory in words, where the runs wrote them."""
-    known = [seed for seed in run["seeds"] if seed.get("seconds")]
-    if not known:
-        return ""
-    minutes = statistics.median(seed["seconds"] / 60 for seed in known)
-    return f" ({minutes:.1f} min, {max(seed['memory'] for seed in known):.0f} MiB)"
+    """Memory in words, where the runs wrote it."""
+    known = [seed["memory"] for seed in run["seeds"] if seed.get("memory")]
+    return f" ({max(known):.0f} MiB)" if known else ""
 
 
 def _held_out(runs):
@@ -79,16 +88,15 @@ def _collapsed(run, power="f"):
 
 
 def _range(values):
-    known = sorted(value for value in values if value is not None)
-    if not known:
+    if not values:
         return "—"
-    middle = statistics.median(known)
-    if len(known) < 2 or known[0] == known[-1]:
-        return _number(middle)
-    return f"{_number(middle)} ({_number(known[0])}–{_number(known[-1])})"
+    low, middle, high = (_number(of(values)) for of in (min, statistics.median, max))
+    return middle if low == high else f"{middle} ({low}–{high})"
 
 
 def _number(value):
+    if abs(value) < 1e-3:
+        return f"{value:.0e}" if value else "0"
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
@@ -122,7 +130,7 @@ def commands(kept):
 
 BLOCKS = {**{name: table(name) for name in STUDIES}, "commands": commands}
 """By the words that mark them on the page."""
-OF_README = {f"generators, {name}": in_short(name) for name in ("digits", "mnist")}
+OF_README = {"generators, mnist": in_short("mnist")}
 
 
 def main():
