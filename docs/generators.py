@@ -69,7 +69,7 @@ def _seconds(run):
     return f"{statistics.median(known):.0f}" if known else ""
 
 
-def _took(run):
+def _memory(run):
     """Memory in words, where the runs wrote it."""
     known = [seed["memory"] for seed in run["seeds"] if seed.get("memory")]
     return f" ({max(known):.0f} MiB)" if known else ""
@@ -125,7 +125,7 @@ def commands(kept):
     for study in kept.values():
         yield f"- `{study['command']} --patience 0 --seed 0` (and 1, 2), and:"
         for kind, run in study["runs"].items():
-            yield f"  - {kind}: `{run['options']} --epochs {run['epochs']}`{_took(run)}"
+            yield f"  - {kind}: `{run['options']} --epochs {run['epochs']}`{_memory(run)}"
 
 
 BLOCKS = {**{name: table(name) for name in STUDIES}, "commands": commands}

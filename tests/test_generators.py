@@ -132,6 +132,7 @@ def test_what_is_said_of_mnist_is_true():
             assert max(seeds("mnist", kind, "f³", "recall")) < 0.4 * min(seeds("mnist", ours, "f³", "recall"))
     one, with_rule = (of("mnist", kind, "f", "frechet") for kind in (none, "matched"))
     assert said(f"Fréchet distance of f(z) is {one:.0f} in place of {with_rule:.0f}")
+    assert f"Fréchet distance of f(z) from {one:.0f} to {with_rule:.0f}" in README
     one, with_rule = (of("mnist", kind, "f³", "frechet") for kind in (none, "matched"))
     assert said(f"f³(z) is better without it than with it, {one:.1f} to {with_rule:.0f}")
     assert every_seed("mnist", none, "matched", "f³")

@@ -9,7 +9,8 @@ f makes pictures of noise, y = f(z), and leaves data as they are, f(x) = x.  The
 - `Likelihood`: D(f(z*), x), z* the input of many whose picture lies nearest to x: each datum pulls what is
   nearest to it, so that none is left out.  Implicit maximum likelihood estimation, without an adversary.
 
-Reconstruction and a rule alone are least where f sends all noise to one picture: `docs/generators.md`.
+Reconstruction and a rule alone are also at their least where f sends all noise to one picture:
+`docs/generators.md`.
 """
 
 from __future__ import annotations
