@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from statistics import median
 
+from blocks import write
+
 from analysis.plotting import PALETTE, new_figure, styled
 
 HERE = Path(__file__).parent
@@ -21,13 +23,10 @@ RULES = {
 }
 
 
-BEGIN, END = "<!-- from docs/cost.json, by docs/cost.py -->\n", "<!-- end -->\n"
-
-
 def block(found):
-    """The table: medians of ratios of runs next to each other, and memory."""
-    rows = ["| rule | B3: time | of the notes' | memory | B4: time | of the notes' | memory |"]
-    rows.append("|---|---|---|---|---|---|---|")
+    """Write the table: medians of ratios of runs next to each other, and memory."""
+    yield "| rule | B3: time | of the notes' | memory | B4: time | of the notes' | memory |"
+    yield "|---|---|---|---|---|---|---|"
     for name in found["B3"]["time"]:
         cells = []
         for net in (found["B3"], found["B4"]):
@@ -35,8 +34,10 @@ def block(found):
             beside = median(a / b for a, b in zip(time, notes, strict=True))
             held = net["memory"][name] / net["memory"]["ordinary"]
             cells += [f"{median(time):.2f}", f"{beside:.2f}", f"{held:.2f}"]
-        rows.append(f"| {name} | {' | '.join(cells)} |")
-    return BEGIN + "\n".join(rows) + "\n" + END
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+BLOCKS = {"cost": block}
 
 
 def drawn(depth):
@@ -62,6 +63,4 @@ def drawn(depth):
 if __name__ == "__main__":
     found = json.loads((HERE / "cost.json").read_text(encoding="utf-8"))
     drawn(found["depth"]).savefig(HERE / "pictures" / "cost.png", dpi=150)
-    page = HERE / "rules.md"
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    page.write_text(before + block(found) + rest.split(END)[1], encoding="utf-8")
+    write(HERE / "rules.md", found, BLOCKS)

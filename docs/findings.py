@@ -8,24 +8,17 @@ Every number and every verdict on the page is from there; a test holds the page 
 import json
 from pathlib import Path
 
+from blocks import number, write
+
 HERE = Path(__file__).parent
 PAGE, KEPT, README = HERE / "findings.md", HERE / "findings.json", HERE.parent / "README.md"
 MODIFIED = ("modified", "modified order 1")
 """The first corrector's names, alone and beside others."""
-END = "<!-- end -->"
 WON = {"lower": "wins", "higher": "loses", "no difference shown": "ties"}
 """What a ratio of scores says of a rule."""
 PUBLISHED = ("published", "published-B2", "published-B3-B4")
 MATCHED = ("small", "N4", "B2", "B2-kaiming")
 ELSEWHERE = ("initialisations", "data", "batches", "pictures")
-
-
-def page(text, kept, blocks):
-    """A page with its blocks as they are now."""
-    for name, block in blocks.items():
-        before, after = text.split(f"<!-- {name}: begin -->\n")
-        text = f"{before}<!-- {name}: begin -->\n" + "\n".join(block(kept)) + "\n" + after[after.index(END) :]
-    return text
 
 
 def won(kept, *rules):
@@ -82,8 +75,8 @@ def published(kept):
         for row in entry["published"]:
             counts = [f"{row[k]}/{row['runs']}" for k in ("discarded", "collapsed")]
             counts += [f"{row[k]}/{row['all_runs']}" for k in ("all_discarded", "all_collapsed")]
-            values = [f"{row['rate']:g}", *(_number(row[k]) for k in ("effective_rate", "error", "kept"))]
-            yield _line(entry["network"], _number(entry["kept_at_first"]), row["rule"], *values, *counts)
+            values = [f"{row['rate']:g}", *(number(row[k]) for k in ("effective_rate", "error", "kept"))]
+            yield _line(entry["network"], number(entry["kept_at_first"]), row["rule"], *values, *counts)
 
 
 def improved(kept):
@@ -105,7 +98,7 @@ def scale(kept):
             for kind, found in entry["at_equal_rates"].items():
                 if found is None or (kind == "nominal" and not as_published):
                     continue
-                rates = [_number(found[end]) for end in ("first", "last")]
+                rates = [number(found[end]) for end in ("first", "last")]
                 ratios = [_interval(found["ratios"][k]) for k in ("error", "kept")]
                 sound = [f"{found['sound']}/{found['of']}", _interval(found["ratios"]["sound"])]
                 protocol = "as published" if as_published else "half_sum"
@@ -117,7 +110,7 @@ def scale(kept):
 def matched(kept):
     """The fair tables."""
     for entry in _settings(kept, MATCHED):
-        passes, at_first = entry["passes"], _number(entry["kept_at_first"])
+        passes, at_first = entry["passes"], number(entry["kept_at_first"])
         yield (
             f"**{_named(entry)}**: {passes['reported']} runs reported, batches of {entry['batch']}, "
             f"{passes['budget']:.0f} passes a run; {at_first} of the variance kept before training\n"
@@ -133,7 +126,7 @@ def matched(kept):
 
 def _fair(row, by_time):
     counts = [f"{row[k]}/{row['runs']}" for k in ("diverged", "collapsed")]
-    values = [_number(row[k]["mean"]) for k in ("score", "kept", "rank")]
+    values = [number(row[k]["mean"]) for k in ("score", "kept", "rank")]
     compared = [""] * 4
     if row["rule"] != "ordinary":
         ratios = [_interval(row["ratios"][k], row["runs"]) for k in ("score", "kept")]
@@ -148,7 +141,7 @@ def sooner(kept):
     for entry in _settings(kept, MATCHED):
         found, reported = entry["sooner"], entry["passes"]["reported"]
         ours, theirs = next(found[name] for name in MODIFIED if name in found), found["ordinary"]
-        cells = [(f"{one['reached']}/{reported}", _number(one["median"])) for one in (theirs, ours)]
+        cells = [(f"{one['reached']}/{reported}", number(one["median"])) for one in (theirs, ours)]
         yield _line(_named(entry), *cells[0], *cells[1], _interval(ours["ratio"], reported))
 
 
@@ -159,7 +152,7 @@ def elsewhere(kept):
     for entry in _settings(kept, ELSEWHERE):
         rows = entry["passes"]["rows"]
         ordinary = _rule(rows, "ordinary")
-        cells = [f"{_number(ordinary['score']['mean'])} {_failed(ordinary)}"]
+        cells = [f"{number(ordinary['score']['mean'])} {_failed(ordinary)}"]
         for row in (_rule(rows, *MODIFIED), _rule(rows, "target")):
             cells += [f"{_interval(row['ratios']['score'])} {_failed(row)}", _won(row)]
         yield _line(_named(entry), *cells)
@@ -183,7 +176,7 @@ def orders(kept):
                 name,
                 rate,
                 *counts,
-                _number(row["score"]["mean"]),
+                number(row["score"]["mean"]),
                 *([""] * 3 if first else compared),
             )
 
@@ -259,21 +252,12 @@ def _interval(found, of=0):
         return "—"
     pairs = f"{found['count']} pairs"
     if found["low"] is None:
-        return f"{_number(found['mean'])} ({pairs})"
+        return f"{number(found['mean'])} ({pairs})"
     few = f", {pairs}" * (found["count"] < of)
-    return f"{_number(found['mean'])} ({_number(found['low'])}–{_number(found['high'])}{few})"
-
-
-def _number(value):
-    if value is None:
-        return "—"
-    if value and not 1e-4 <= abs(value) < 1e6:
-        digits, power = f"{value:.1e}".split("e")
-        return f"{digits}·10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return f"{number(found['mean'])} ({number(found['low'])}–{number(found['high'])}{few})"
 
 
 if __name__ == "__main__":
     kept = json.loads(KEPT.read_text(encoding="utf-8"))
-    for path, blocks in ((PAGE, BLOCKS), (README, {"sweeps": sentence})):
-        path.write_text(page(path.read_text(encoding="utf-8"), kept, blocks), encoding="utf-8")
+    write(PAGE, kept, BLOCKS)
+    write(README, kept, {"sweeps": sentence})

@@ -6,33 +6,35 @@ Run by `make docs`; a test holds the README against `docs/demo/`.
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+from blocks import write
 
 from training.comparison import report
 
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- demo: begin -->\n", "<!-- demo: end -->\n"
 COLUMNS = {name: title for name, title in report.COLUMNS.items() if name != "reconstruction_again"}
 
 
-def block(folder: Path) -> str:
-    """The README's part that the demo wrote, from `table.csv` and `report.json` in a folder."""
+def block(folder: Path) -> Iterator[str]:
+    """Write the README's part that the demo made, from `table.csv` and `report.json` in a folder."""
     rows = pd.read_csv(folder / "table.csv")
     rows = rows[rows.table == "own best rate"]
-    lines = [
-        "| way to train | rate | " + " | ".join(COLUMNS.values()) + " |",
-        "|---|" + "---|" * (len(COLUMNS) + 1),
-    ]
+    yield "| way to train | rate | " + " | ".join(COLUMNS.values()) + " |"
+    yield "|---|" + "---|" * (len(COLUMNS) + 1)
     for name, group in rows.groupby("contender", sort=False):
         entries = group.set_index("measure")
         failed = entries.collapsed_or_diverged.iloc[0] == entries.runs.iloc[0]
         cells = ["collapsed" if m == "centred" and failed else _cell(entries.loc[m]) for m in COLUMNS]
         rate = "" if pd.isna(entries.rate.iloc[0]) else f"{entries.rate.iloc[0]:g}"
-        lines.append(f"| {name} | {rate} | " + " | ".join(cells) + " |")
+        yield f"| {name} | {rate} | " + " | ".join(cells) + " |"
     found = json.loads((folder / "report.json").read_text(encoding="utf-8"))["findings"]
-    return "\n".join([*lines, "", *(f"- {sentence}" for sentence in found)]) + "\n"
+    yield from ("", *(f"- {sentence}" for sentence in found))
+
+
+BLOCKS = {"demo": block}
 
 
 def _cell(entry: pd.Series) -> str:
@@ -48,11 +50,7 @@ def main(made: Path) -> None:
         shutil.copy(made / name, ROOT / "docs" / "demo" / name)
     for name in ("digits.png", "basins.png", "tradeoff.png"):
         shutil.copy(made / name, ROOT / "docs" / "pictures" / name)
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN)
-    _, tail = rest.split(END)
-    readme.write_text(head + BEGIN + block(ROOT / "docs" / "demo") + END + tail, encoding="utf-8")
+    write(ROOT / "README.md", ROOT / "docs" / "demo", BLOCKS)
 
 
 if __name__ == "__main__":

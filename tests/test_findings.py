@@ -1,11 +1,13 @@
 """docs/findings.md: its tables are what the stored figures say, and its commands what was trained."""
 
-import importlib.util
 import json
 import shlex
 from pathlib import Path
 
+import findings
 import pytest
+import studies
+from blocks import page
 
 from training.sweeping.cli import sweep
 
@@ -15,21 +17,12 @@ TEXT = (DOCS / "findings.md").read_text(encoding="utf-8")
 README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
 
 
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_tables_are_what_is_stored():
-    findings = script("findings")
-    assert findings.page(TEXT, KEPT, findings.BLOCKS) == TEXT
-    assert findings.page(README, KEPT, {"sweeps": findings.sentence}) == README
+    assert page(TEXT, KEPT, findings.BLOCKS) == TEXT
+    assert page(README, KEPT, {"sweeps": findings.sentence}) == README
 
 
 def test_the_words_beside_the_tables_are_true():
-    findings = script("findings")
     assert not findings.won(KEPT, *findings.MODIFIED)["wins"]
     published = {entry["network"]: entry for name in findings.PUBLISHED for entry in KEPT[name]["settings"]}
     for name in ("B2", "B4"):  # what they keep falls as their errors do
@@ -53,7 +46,6 @@ def test_the_words_beside_the_tables_are_true():
 
 
 def test_every_study_is_stored_as_it_is_trained():
-    studies = script("studies")
     assert set(KEPT) == {*studies.STUDIES, "spectra"}
     for name, options in studies.STUDIES.items():
         assert KEPT[name]["command"] == f"corrector sweep {options}"
@@ -66,7 +58,6 @@ def test_every_study_is_stored_as_it_is_trained():
 
 def test_a_study_is_trained_and_told(tmp_path, monkeypatch):
     """From the sweep to the page, with studies of a few steps."""
-    studies, findings = script("studies"), script("findings")
     small = "--networks N1 --learning-rates 0.1,0.2 --epochs 20 --runs 4 --batch-sizes 16 --held-out 20"
     monkeypatch.setattr(studies, "KEPT", tmp_path / "findings.json")
     monkeypatch.setattr(

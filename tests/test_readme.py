@@ -1,12 +1,14 @@
 """The README's code runs, and its numbers are the stored demo's."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
 
+import cost
 import pandas as pd
 import pytest
+import refresh
+from blocks import page
 
 from training.comparison.comparing import CONTENDERS
 
@@ -14,22 +16,10 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def refresh():
-    return script("refresh")
-
-
 def test_the_costs_are_those_the_benchmark_wrote():
-    cost = script("cost")
     found = json.loads((ROOT / "docs" / "cost.json").read_text(encoding="utf-8"))
-    assert cost.block(found) in (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    rules = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    assert page(rules, found, cost.BLOCKS) == rules
 
 
 def test_the_training_loop_runs():
@@ -51,9 +41,8 @@ def test_the_documents_code_prints_what_they_say(capsys):
                     assert float(a) == pytest.approx(float(b), rel=0.01, abs=5e-7), (document.name, line)
 
 
-def test_the_numbers_are_those_the_demo_wrote(refresh):
-    written = README.split(refresh.BEGIN)[1].split(refresh.END)[0]
-    assert written == refresh.block(ROOT / "docs" / "demo")
+def test_the_numbers_are_those_the_demo_wrote():
+    assert page(README, ROOT / "docs" / "demo", refresh.BLOCKS) == README
 
 
 def test_files_and_pictures_it_names_exist():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CONFIG = "config.yaml"
 """Every option; written first."""
@@ -30,6 +30,7 @@ PAGE = "report.html"
 SUMMARY = "summary.json"
 """Written last: by it a run is known to have ended."""
 _LOCK = ".lock"
+_FILES = (CONFIG, METRICS, CHECKPOINT, BEST, NETWORK, CURVES, NOISE, EVALUATION, COST, PAGE, SUMMARY)
 
 
 def require_new(folder: Path) -> None:
@@ -51,6 +52,15 @@ def require_run(folder: Path) -> None:
     if not (folder / CONFIG).is_file():
         got = "one without" if folder.is_dir() else "none"
         raise FileNotFoundError(f"expected --output of a run, with {folder / CONFIG}; got {got}")
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what was being written when a run was killed, and nothing of anybody else's."""
+    names = [*map(Path, _FILES), Path(SHEETS, "step.png")]
+    for name in names:
+        for draft in (folder / name.parent).glob(f".{name.stem}-*{name.suffix}"):
+            if draft.is_file():
+                draft.unlink()
 
 
 @contextmanager

@@ -1,6 +1,10 @@
 import gzip
 import hashlib
 import struct
+import tracemalloc
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -151,6 +155,46 @@ def test_files_that_are_missing_truncated_or_altered(folder, spoil, error, words
     spoil(folder)
     with pytest.raises(error, match=words):
         mnist(folder)
+
+
+def test_an_archive_is_unpacked_no_further_than_mnist_goes(folder):
+    """A small file that would fill memory."""
+    with gzip.open(folder / "train-images-idx3-ubyte.gz", "wb", compresslevel=1) as file:
+        for _ in range(100):
+            file.write(bytes(2**20))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"got .*, more than 47040016 bytes"):
+        mnist(folder)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2.5 * 47_040_016
+
+
+def test_what_is_fetched_and_is_another_does_not_stay(folder, monkeypatch, tmp_path_factory):
+    """As the page of a portal that stood in for the mirror: it is fetched again, once."""
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    for name in ("t10k-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"):
+        content = labels(60_000 if "train" in name else 100) if "labels" in name else idx(100, 2, 2)
+        (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        monkeypatch.setattr(files, "_MIRROR", f"http://127.0.0.1:{server.server_port}/")
+        held = cache / "corrector" / "mnist" / "train-images-idx3-ubyte.gz"
+        held.parent.mkdir(parents=True)
+        held.write_bytes(b"<html>Please log in</html>")
+        assert len(mnist().pixels) == 60_100
+        held.write_bytes(b"<html>Please log in</html>")
+        (folder / "train-images-idx3-ubyte.gz").write_bytes(b"<html>Please log in</html>")
+        with pytest.raises(ValueError, match=r"expected a whole gzip archive in .*train-images"):
+            mnist()
+        assert not held.exists()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_a_folder_that_is_none(tmp_path):

@@ -241,6 +241,38 @@ def test_a_decoder_that_ends_is_told_of_with_its_pictures(tmp_path, cache, monke
 
 
 @pytest.mark.usefixtures("two")
+def test_a_decoder_that_ends_before_it_has_said_all_is_told_of_too(tmp_path, monkeypatch):
+    decoder = tmp_path / "decoder"
+    decoder.write_text('#!/bin/sh\nread line\necho \'{"count": 3, "problems": []}\'\nprintf short\n')
+    decoder.chmod(0o700)
+    monkeypatch.setattr(working.sys, "executable", str(decoder))
+    with pytest.raises(OSError, match=r"to decode .*00.png to .*02.png; got a decoder that ended"):
+        image_folder(written(tmp_path / "pictures", pixels()))
+
+
+def test_few_large_pictures_are_decoded_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(working, "_BYTES", 6 * 8 * 3 * 5)
+    together, seen = working._decoded, []
+    monkeypatch.setattr(
+        working, "_decoded", lambda paths, *rest: (seen.append(len(paths)), together(paths, *rest))[1]
+    )
+    assert np.array_equal(image_folder(written(tmp_path, pixels())).pixels.permute(0, 2, 3, 1), pixels())
+    assert seen == [5, 5, 5, 5, 4]
+
+
+@pytest.mark.parametrize("of", [image_folder, celeba])
+def test_nothing_is_decoded_that_is_refused_for_its_size(tmp_path, cache, of):
+    folder = written(tmp_path, pixels(24, 64, 64)) if of is image_folder else faces(tmp_path)
+
+    def refuse(shape):
+        raise ValueError(f"not {shape}")
+
+    with pytest.raises(ValueError, match=r"not \(3, 64, 64\)"):
+        of(folder, require=refuse)
+    assert not list(cache.glob("*"))
+
+
+@pytest.mark.usefixtures("two")
 def test_decoders_end_with_who_asked(tmp_path):
     image_folder(written(tmp_path, pixels()))
     assert not [child for child in psutil.Process().children() if "training.data" in child.cmdline()]

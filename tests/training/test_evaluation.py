@@ -462,3 +462,26 @@ def test_mistakes_are_named(tiny, net, options, words):
 def test_what_is_no_network(tiny, net):
     with pytest.raises(TypeError, match="expected a"):
         measured(net, by=tiny)
+
+
+def test_without_a_classifier_pixels_are_measured_all_the_same(seen):
+    net = nn.AvgPool2d(3, 1, 1)
+    blind, sighted = (measured(net, by=by) for by in (None, seen))
+    for ours, theirs in zip(blind.rows + blind.controls, sighted.rows + sighted.controls, strict=True):
+        for key in ("variance", "finite", "duplicates", "memorisation", "idempotence"):
+            assert getattr(ours, key) == getattr(theirs, key), key
+        assert math.isnan(ours.frechet)
+        assert math.isnan(ours.precision)
+        assert ours.classes == 0
+    assert (blind.classifier, blind.searched) == ("", len(train))
+    head, *lines = str(blind).splitlines()
+    assert head.startswith(
+        "network: 300 pictures a row, without a classifier; copies of 1197 training pictures"
+    )
+    assert lines[1].split()[:3] == ["variance", "finite", "memorisation"]
+    again = Evaluation.from_json(blind.to_json())
+    assert str(again) == str(blind)
+    with pytest.raises(ValueError, match="not comparable"):
+        side_by_side(blind, sighted)
+    with pytest.raises(ValueError, match=r"expected `real` of shape \(n, channels, height, width\)"):
+        evaluate(net, NOISE, real.flatten(1), None, train=train, held_out=held_out)

@@ -1,6 +1,7 @@
 """`corrector generate`: what it writes, what it says, and when it ends with status 1 or 2."""
 
 import json
+from types import SimpleNamespace
 
 import matplotlib.image
 import numpy as np
@@ -77,6 +78,17 @@ def test_a_folder_with_everything(folder):
     for k, name in enumerate(("z", "f1", "f2")):
         expected = (255 * ((y[k][69, 0] + 1) / 2).clamp(0, 1)).round()
         assert np.array_equal(np.asarray(upright(folder / "all" / name / "0069.png")), expected)
+
+
+def test_more_pictures_than_memory_holds_are_refused_before_anything_is_made(folder, monkeypatch):
+    """Kept are all where each is written, else those on the sheet."""
+    free = SimpleNamespace(available=4 * 64 * (4 * 1000 + 64 * 2) + 1)
+    monkeypatch.setattr(generating.psutil, "virtual_memory", lambda: free)
+    options = ("--count", 1000, "--powers", "1,2", "--output", "all")
+    words = refused(run("run", *options, "--npy"))
+    assert "expected --count of pictures that fit into 0.0 GB; got 1000, which take 0.0" in words
+    assert not (folder / "all").exists()
+    assert run("run", *options).exit_code == 0
 
 
 def test_the_same_seed_is_the_same_file_and_another_is_not(folder):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -15,8 +16,9 @@ from click.testing import CliRunner
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from tests.training.pictures import faces, written
+from tests.training.pictures import faces, pixels, written
 from training import (
+    FourierNoise,
     GaussianNoise,
     GenerativeTraining,
     Idempotency,
@@ -57,9 +59,10 @@ def small(*arguments):
 
 
 def finished(result):
-    """Whatever became of the pictures, the run has ended."""
+    """Whatever became of the pictures, the run has ended: well, or refused as what collapsed in the end."""
     words = f"{result.output} {result.exception!r}"
-    assert result.exit_code == 0 or "collapsed" in words, words
+    collapsed = re.search(r"Error: .*collapsed.*The network is in", result.output)
+    assert result.exit_code == 0 or (result.exit_code == 1 and collapsed), words
     return result.output
 
 
@@ -110,13 +113,15 @@ def test_a_page_shows_it_all_and_needs_no_other_file(folder, monkeypatch):
     monkeypatch.setattr("training.runs.running.write_page", write_page)
     finished(small("--recipe", "projector", "--learning-rate", "0.01", "--output", "run"))
     page = (folder / "run" / "report.html").read_text(encoding="utf-8")
-    assert page.count('src="data:image/png;base64,') == page.count("<img ") == 1 + 3 + 1 + 3
+    assert page.count('src="data:image/png;base64,') == page.count("<img ") == 1 + 4 + 1 + 3
     for words in (
         "u-dcgan-digits",
         "projector",
         "22 steps",
         "Pictures brought back",
+        "blur, sketch, invert",
         "Codes",
+        "Sums of codes",
         "After 0 steps",
     ):
         assert words in page
@@ -124,11 +129,29 @@ def test_a_page_shows_it_all_and_needs_no_other_file(folder, monkeypatch):
     assert f"<td>{centred:.3g}</td>" in page
 
 
+def test_a_network_that_died_has_a_page_that_says_so(folder, monkeypatch):
+    """Its codes are one, of which there is nothing to draw; the run ends all the same."""
+    monkeypatch.setattr("training.runs.running.write_page", write_page)
+    (folder / "dying.py").write_text(
+        "from torch import nn\n"
+        "def net():\n"
+        "    f = nn.Sequential(nn.Conv2d(1, 2, 8), nn.ReLU(), nn.ConvTranspose2d(2, 1, 8), nn.Tanh())\n"
+        "    nn.init.zeros_(f[0].weight)\n"
+        "    nn.init.constant_(f[0].bias, -1)\n"
+        "    return f\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+    finished(run("dying:net", "digits", *SMALL[2:], "--recipe", "naign", "--output", "run"))
+    page = (folder / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Not drawn: expected codes that differ; got the same" in page
+    assert (folder / "run" / "summary.json").is_file()
+
+
 class Killed(BaseException):
     """As sudden as a signal."""
 
 
-def killed(monkeypatch, *options):
+def killed(monkeypatch, *options, of=("u-dcgan-digits", "digits", *SMALL)):
     """A run that ends at its fourth checkpoint."""
     save, count = Keeper._save, 0
 
@@ -142,11 +165,8 @@ def killed(monkeypatch, *options):
     with monkeypatch.context() as patched:
         patched.setattr(Keeper, "_save", counted)
         with pytest.raises(Killed):
-            CliRunner().invoke(
-                train,
-                ["u-dcgan-digits", "digits", *SMALL, *options, "--output", "run"],
-                catch_exceptions=False,
-            )
+            words = [*map(str, of), *options, "--output", "run"]
+            CliRunner().invoke(train, words, catch_exceptions=False)
 
 
 @pytest.mark.parametrize("recipe", ["projector", "ign"])
@@ -333,9 +353,10 @@ def test_networks_and_data_that_make_no_pictures_are_refused(folder, network, da
     assert not (folder / "run").exists()
 
 
-def test_two_processes_descend_as_one(folder):
-    """Their pools are alike, each has half of a batch, and this recipe draws no other noise."""
-    options = ["--recipe", "naign", "--refresh", "4", "--precision", "64-true"]
+@pytest.mark.parametrize("recipe", ["naign", "matched"])
+def test_two_processes_descend_as_one(folder, recipe):
+    """Their pools are alike, each has half of a batch, and these recipes draw no other noise."""
+    options = ["--recipe", recipe, "--refresh", "4", "--precision", "64-true"]
     finished(small(*options, "--output", "one"))
     words = [*SMALL, *options, "--devices", "2", "--strategy", "ddp", "--batch-size", "50", "--output", "two"]
     result = subprocess.run(
@@ -385,8 +406,22 @@ def test_settings_of_the_trainer(folder, options):
     plain, other = (load_file(folder / name / "network.safetensors") for name in ("plain", "run"))
     apart = max(float((plain[name] - other[name].float()).abs().max()) for name in plain)
     assert (apart < 1e-3) == (options == ("--compile",)), apart
-    steps = [json.loads((folder / name / "summary.json").read_text())["steps"] for name in ("plain", "run")]
+    one, two = (json.loads((folder / name / "summary.json").read_text()) for name in ("plain", "run"))
+    if "--accumulate" not in options:  # as many steps, by which the task fell as far
+        fell = one["test"]["before"]["task"] - one["test"]["after"]["task"]
+        assert two["test"]["after"]["task"] == pytest.approx(one["test"]["after"]["task"], abs=0.1 * fell)
+    steps = one["steps"], two["steps"]
     assert steps[0] == steps[1] * (2 if "--accumulate" in options else 1)
+
+
+def test_two_batches_a_step_descend_as_one_of_both(folder):
+    options = ("--recipe", "naign", "--precision", "64-true", "--epochs", "1")
+    finished(small(*options, "--refresh", "4", "--output", "one"))
+    halves = ("--accumulate", "2", "--batch-size", "50", "--refresh", "8")
+    finished(small(*options, *halves, "--output", "two"))
+    one, two = (load_file(folder / name / "network.safetensors") for name in ("one", "two"))
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-9, atol=1e-12)
 
 
 def test_pictures_to_generate_go_from_minus_1_to_1():
@@ -436,5 +471,52 @@ def test_running_averages_of_several_kinds_are_told(kind):
 
 def test_a_run_without_a_checkpoint_says_that_it_begins_again(folder, monkeypatch):
     killed(monkeypatch, "--recipe", "paper", "--checkpoint-every", "5")
-    (folder / "run" / "last.safetensors").unlink()
+    for name in ("last", "noise"):
+        (folder / "run" / f"{name}.safetensors").unlink()
     assert "no run/last.safetensors: from the beginning" in finished(run("--resume", "--output", "run"))
+    assert load_generator(folder / "run").shape == (1, 8, 8)
+
+
+def test_pictures_of_another_size_are_refused_before_they_are_decoded(folder, monkeypatch):
+    monkeypatch.setattr("training.data.folders.stacked", None)
+    grey = written(folder / "pictures", pixels(24, 7, 5, 1))
+    result = run("u-dcgan-digits", grey, "--recipe", "paper", "--output", "run")
+    assert "the network takes; got shape (1, 7, 5)" in str(result.exception)
+    assert "--size scales pictures" in str(result.exception)
+
+
+@pytest.mark.parametrize("count", [20, 60])
+def test_pictures_without_labels_are_measured_by_their_pixels(folder, count):
+    own = written(folder / "pictures", pixels(count, 8, 8, 3))
+    options = [option for option in SMALL if option != "--no-evaluate"]
+    words = ("--recipe", "naign", "--network-argument", "channels=3", "--batch-size", "16", "--output", "run")
+    shown = finished(run("u-dcgan-digits", own, *options, *words))
+    found = Evaluation.from_json((folder / "run" / "evaluation.json").read_text(encoding="utf-8"))
+    assert (found.classifier, found.samples, found.searched) == ("", count // 10, count - 2 * (count // 10))
+    assert found.controls[2].name == "training pictures"
+    assert found.controls[2].memorisation.ratio < 1e-6
+    assert f"{count // 10} pictures a row, without a classifier" in shown
+
+
+def test_a_run_goes_on_with_its_own_noise_and_no_other_data(folder, monkeypatch):
+    """A picture that is another, where all else is the same, is refused; drafts go, others' files stay."""
+    grey = written(folder / "pictures", pixels(40, 8, 8, 1))
+    of = ("u-dcgan-digits", grey, "--network-argument", "widths=[4,6]", "--epochs", "5", "--patience", "0")
+    killed(monkeypatch, "--recipe", "ign", "--batch-size", "16", "--checkpoint-every", "2", of=of)
+    own = folder / "run" / ".my-notes"
+    own.mkdir()
+    drafts = [folder / "run" / name for name in (".last-abc.safetensors", "sheets/.step-000001-x.png")]
+    for draft in drafts:
+        draft.write_bytes(b"")
+    first = grey / "00.png"
+    kept, times = first.read_bytes(), first.stat()
+    first.write_bytes((grey / "01.png").read_bytes())
+    refused = run("--resume", "--output", "run")
+    assert "last.safetensors to be of this run, the data's checksum" in str(refused.exception)
+    first.write_bytes(kept)
+    os.utime(first, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with monkeypatch.context() as patched:
+        patched.setattr(FourierNoise, "of", None)
+        finished(run("--resume", "--output", "run"))
+    assert own.is_dir()
+    assert not any(draft.exists() for draft in drafts)

@@ -1,8 +1,5 @@
 """Codes at a bottleneck: cut where f is narrowest, decoded to what f makes, and arithmetic on them."""
 
-import sys
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -11,6 +8,7 @@ from torch import nn
 
 from tests.training.runs import SHAPE, lively
 from training import FourierNoise, GaussianNoise, Generator, digits
+from training.generation import latents
 from training.generation.latents import (
     bottleneck,
     class_difference,
@@ -163,23 +161,18 @@ def test_differences_of_classes():
 
 
 def test_umap_is_asked_for_where_it_is_not_installed(monkeypatch):
-    monkeypatch.setitem(sys.modules, "umap", None)
-    with pytest.raises(ModuleNotFoundError, match=r"expected umap-learn, for UMAP; .*pip install umap-learn"):
+    monkeypatch.setattr(latents, "find_spec", lambda _: None)
+    words = r"expected umap-learn, for UMAP; got none: pip install 'corrector\[umap\]'"
+    with pytest.raises(ModuleNotFoundError, match=words):
         umap_embedding(torch.eye(3))
 
 
-def test_umap_is_used_where_it_is(monkeypatch):
-    class UMAP:
-        def __init__(self, n_components, random_state, n_jobs):
-            assert (n_components, random_state, n_jobs) == (2, 5, 1)
-
-        def fit(self, rows):
-            self.mean = rows.mean(0)
-            return self
-
-        def transform(self, rows):
-            return (rows - self.mean)[:, :2].astype(np.float32)
-
-    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=UMAP))
-    place = umap_embedding(torch.eye(4).reshape(4, 4, 1), seed=5)
-    assert place(torch.zeros(3, 4, 1)).tolist() == [[-0.25, -0.25]] * 3
+@pytest.mark.filterwarnings("ignore")  # of UMAP itself: that TensorFlow is not there, and what numba is told
+def test_umap_keeps_apart_what_is_apart():
+    two = (
+        torch.randn(40, 6, generator=torch.Generator().manual_seed(0)) + 20 * (torch.arange(40) % 2)[:, None]
+    )
+    place = umap_embedding(two.reshape(40, 6, 1, 1), seed=5)(two)
+    a, b = place[::2], place[1::2]
+    assert torch.cdist(a, a).max() < torch.cdist(a, b).min()
+    assert torch.equal(place, umap_embedding(two, seed=5)(two))

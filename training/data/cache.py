@@ -1,7 +1,7 @@
 """Pictures decoded once: their bytes in a .npy file in the user's cache, mapped into memory from there.
 
 A stack has the name of the data set, a hash of where it lies and of the recipe, and one of its files' names,
-sizes and times.  Beside it a .json file has its checksum and what was left out.
+sizes and times and of what decoded them.  Beside it a .json file has its checksum and what was left out.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import PIL
 
 from corrector.files import whole_file
 
+from .checksum import checked_sum
 from .decoding import DamagedError, PictureError
 from .progress import progress
 from .working import decoded_together
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 """Of how pictures are decoded; another when that changes."""
-_BLOCK = 2**26
-"""Bytes that are summed between two looks at the bar."""
 
 
 class Stack(NamedTuple):
@@ -88,10 +87,10 @@ def stacked(name: str, files: Sequence[Listed], recipe: Recipe, *, skip_damaged:
 
 
 def _keys(files: Sequence[Listed], recipe: Recipe, *, skip_damaged: bool) -> tuple[str, str]:
-    """Hashes of where pictures lie and what is made of them, and of what lies there."""
+    """Hashes of where pictures lie and what is made of them; and of what lies there, and what decodes it."""
     root = files[0].path.resolve().as_posix().removesuffix(files[0].name)
-    kind = [_VERSION, PIL.__version__, root, asdict(replace(recipe, like="")), skip_damaged]
-    content = [[file.name, file.size, file.changed] for file in files]
+    kind = [root, asdict(replace(recipe, like="")), skip_damaged]
+    content = [_VERSION, PIL.__version__, *([file.name, file.size, file.changed] for file in files)]
     a, b = (hashlib.sha256(json.dumps(part).encode()).hexdigest()[:16] for part in (kind, content))
     return a, b
 
@@ -105,7 +104,7 @@ def _found(target: Path, count: int, recipe: Recipe) -> Stack | None:
         whole = (
             pixels.shape == (count - len(left_out), *recipe.shape)
             and pixels.dtype == np.uint8
-            and _sum(pixels, f"Checking {target.name}") == about["checksum"]
+            and checked_sum(pixels, f"Checking {target.name}") == about["checksum"]
         )
     except (OSError, ValueError, TypeError, KeyError, EOFError):
         return None
@@ -146,17 +145,6 @@ def _write_header(out: IO[bytes], count: int, recipe: Recipe) -> int:
     about = {"descr": "|u1", "fortran_order": False, "shape": (count, *recipe.shape)}
     np.lib.format.write_array_header_1_0(out, about)
     return out.tell()
-
-
-def _sum(pixels: UInt8[np.ndarray, "..."], words: str) -> int:
-    """The checksum of all bytes."""
-    data, found = pixels.reshape(-1), 0
-    with progress(words, data.size) as advance:
-        for first in range(0, data.size, _BLOCK):
-            block = data[first : first + _BLOCK]
-            found = zlib.crc32(block.data, found)
-            advance(block.size)
-    return found
 
 
 def _require_room(cache: Path, needed: int) -> None:

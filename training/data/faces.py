@@ -15,6 +15,7 @@ from .listing import found_at
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
 _FOLDER, _LIST = "img_align_celeba", "list_eval_partition.txt"
 _WIDTH, _HEIGHT = 178, 218
@@ -22,7 +23,13 @@ _PARTS = ("train", "validation", "test")
 _FEWEST = 2
 
 
-def celeba(directory: str | os.PathLike[str], size: int = 64, crop: int = 140) -> Images:
+def celeba(
+    directory: str | os.PathLike[str],
+    size: int = 64,
+    crop: int = 140,
+    *,
+    require: Callable[[tuple[int, int, int]], object] | None = None,
+) -> Images:
     """Return CelebA's aligned faces in colour, in its official parts: 162 770, 19 867 and 19 962.
 
     A square in the middle of the 178×218 pixels is scaled to size×size without aliasing.  Decoded once, as
@@ -34,6 +41,7 @@ def celeba(directory: str | os.PathLike[str], size: int = 64, crop: int = 140) -
             not let others hand it on: it comes from its authors.
         size: of a side.
         crop: side of the square; 140 as Song and Ermon cut, 178 for all of the width.
+        require: as of `image_folder`.
 
     Raises:
         FileNotFoundError: the list, the folder, or a picture that the list names is missing.
@@ -58,6 +66,8 @@ def celeba(directory: str | os.PathLike[str], size: int = 64, crop: int = 140) -
     for name, there in ((_LIST, (folder / _LIST).is_file()), (_FOLDER, (folder / _FOLDER).is_dir())):
         if not there:
             raise FileNotFoundError(f"expected {_LIST} and {_FOLDER} in {folder}; got no {name}")
+    if require is not None:
+        require((3, size, size))
     partition = _partition(folder / _LIST)
     _require_all_listed(folder / _FOLDER, partition)
     files = [found_at(folder, f"{_FOLDER}/{name}") for name in partition]

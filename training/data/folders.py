@@ -15,6 +15,7 @@ from .listing import listed
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from .listing import Listed
 
@@ -31,6 +32,7 @@ def image_folder(
     channels: int | None = None,
     *,
     skip_damaged: bool = False,
+    require: Callable[[tuple[int, int, int]], object] | None = None,
 ) -> Images:
     """Return the pictures in a folder and the folders in it, a tenth to validate, a tenth to test.
 
@@ -48,6 +50,8 @@ def image_folder(
         channels: 1 for grey, 3 for colour, into which all are turned; None where all are of one kind.
         skip_damaged: whether files that are truncated or no pictures are left out, with a warning that
             says how many and which; `Images.left_out` has their names.
+        require: called with (channels, height, width) before they are decoded, to raise an error where that
+            is of no use.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -71,6 +75,8 @@ def image_folder(
     files = listed(folder)
     _require_enough(folder, len(files), 0)
     recipe = _recipe(files, size, channels, skip_damaged=skip_damaged)
+    if require is not None:
+        require(recipe.shape)
     name = folder.resolve().name
     pixels, left_out = stacked(name, files, recipe, skip_damaged=skip_damaged)
     _require_enough(folder, len(pixels), len(left_out))

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
+from math import prod
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, TYPE_CHECKING, NamedTuple
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
     Idle = SimpleQueue[subprocess.Popen[bytes]]
 
-_TOGETHER = 64
-"""Pictures that a process is asked for at a time."""
+_TOGETHER, _BYTES = 64, 2**26
+"""Pictures that a process is asked for at a time, and bytes of them, but for a single one."""
 _ALONE = 2.0
 """Seconds after which processes are started for what is left: each takes part of one to start."""
 
@@ -73,7 +74,8 @@ def decoded_together(paths: Sequence[Path], recipe: Recipe) -> Generator[Answer,
     Raises:
         ChildProcessError: a process ended; it says at which pictures.
     """
-    asked = [paths[i : i + _TOGETHER] for i in range(0, len(paths), _TOGETHER)]
+    together = max(1, min(_TOGETHER, _BYTES // prod(recipe.shape)))
+    asked = [paths[i : i + together] for i in range(0, len(paths), together)]
     begun, done = time.monotonic(), 0
     while done < len(asked) and (cores() < 2 or time.monotonic() - begun < _ALONE):
         yield _decoded(asked[done], recipe)
@@ -95,14 +97,14 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def _decoded(paths: Sequence[Path], recipe: Recipe) -> Answer:
-    pixels, problems = [], []
+    pixels = np.empty((len(paths), *recipe.shape), np.uint8)
+    problems: list[Problem] = []
     for number, path in enumerate(paths):
         try:
-            pixels.append(decoded(path, recipe))
+            pixels[number - len(problems)] = decoded(path, recipe)
         except PictureError as error:
             problems.append(Problem(number, isinstance(error, DamagedError), str(error)))
-    stack = np.stack(pixels) if pixels else np.empty((0, *recipe.shape), np.uint8)
-    return Answer(len(paths), stack, problems)
+    return Answer(len(paths), pixels[: len(paths) - len(problems)], problems)
 
 
 def _answered(idle: Idle, recipe: Recipe, paths: Sequence[Path]) -> Answer:
@@ -116,14 +118,17 @@ def _answered(idle: Idle, recipe: Recipe, paths: Sequence[Path]) -> Answer:
         requests.write(json.dumps(request).encode() + b"\n")
         requests.flush()
         head = json.loads(answers.readline())
-        data = answers.read(head["count"] * int(np.prod(recipe.shape)))
+        asked = head["count"] * prod(recipe.shape)
+        data = answers.read(asked)
     except (BrokenPipeError, json.JSONDecodeError):
+        data, asked = b"", 1
+    finally:
+        idle.put(worker)
+    if len(data) < asked:
         raise ChildProcessError(
             f"expected to decode {paths[0]} to {paths[-1]}; got a decoder that ended, with status "
             f"{worker.wait()}: one of these may be what ended it"
-        ) from None
-    finally:
-        idle.put(worker)
+        )
     pixels = np.frombuffer(data, np.uint8).reshape(head["count"], *recipe.shape)
     return Answer(len(paths), pixels, [Problem(*problem) for problem in head["problems"]])
 

@@ -90,30 +90,17 @@ class Reading(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Classifier:
-    """A trained classifier of pictures; `classifier` makes one.
+class Format:
+    """Of what shape and range pictures are.
 
     Attributes:
-        net: in evaluation mode, on the CPU, for pictures from 0 to 1.
         shape: (channels, height, width) of a picture.
-        low, high: the range of its training pictures.
-        accuracy: the share of the test pictures that it names rightly.
-        hash: of recipe and data, test pictures included.
-        weights: a hash of what was learned.  The same recipe may lead to other weights on another kind of
-            processor or with another version of torch, and then figures differ.
+        low, high: black and white.
     """
 
-    net: nn.Sequential
     shape: tuple[int, int, int]
     low: float
     high: float
-    accuracy: float
-    hash: str
-    weights: str
-
-    def __repr__(self) -> str:
-        size = "×".join(map(str, self.shape))
-        return f"Classifier({self.hash}, {size}, {self.accuracy:.2%} right)"
 
     def pictures(
         self, x: Float[Tensor, "n *sample"], name: str = "pictures"
@@ -138,6 +125,42 @@ class Classifier:
             raise ValueError(f"`{name}` must be finite; got {spoilt} of {len(x)} that are not")
         return x.reshape(len(x), *self.shape).clamp(self.low, self.high)
 
+    def require_range(self, x: Float[Tensor, "n *sample"], name: str) -> None:
+        """Refuse real pictures that do not span the range of the training pictures, so scaled otherwise.
+
+        Raises:
+            ValueError: they do not.
+        """
+        low, high = float(x.min()), float(x.max())
+        if max(abs(low - self.low), abs(high - self.high)) > 0.05 * (self.high - self.low):
+            raise ValueError(
+                f"expected `{name}` from {self.low:g} to {self.high:g}, as the pictures that were "
+                f"trained on; got {low:g} to {high:g}"
+            )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Classifier(Format):
+    """A trained classifier of pictures; `classifier` makes one.
+
+    Attributes:
+        net: in evaluation mode, on the CPU, for pictures from 0 to 1.
+        shape, low, high: of its training pictures.
+        accuracy: the share of the test pictures that it names rightly.
+        hash: of recipe and data, test pictures included.
+        weights: a hash of what was learned.  The same recipe may lead to other weights on another kind of
+            processor or with another version of torch, and then figures differ.
+    """
+
+    net: nn.Sequential
+    accuracy: float
+    hash: str
+    weights: str
+
+    def __repr__(self) -> str:
+        size = "×".join(map(str, self.shape))
+        return f"Classifier({self.hash}, {size}, {self.accuracy:.2%} right)"
+
     def read(self, x: Float[Tensor, "n *sample"]) -> Reading:
         """Return features and class probabilities of pictures.
 
@@ -152,19 +175,6 @@ class Classifier:
         with torch.no_grad():
             features = torch.cat([self.net[:-1](part) for part in torch.split(scaled, _BATCH)])
             return Reading(features, self.net[-1](features).softmax(1))
-
-    def require_range(self, x: Float[Tensor, "n *sample"], name: str) -> None:
-        """Refuse real pictures that do not span the range of the training pictures, so scaled otherwise.
-
-        Raises:
-            ValueError: they do not.
-        """
-        low, high = float(x.min()), float(x.max())
-        if max(abs(low - self.low), abs(high - self.high)) > 0.05 * (self.high - self.low):
-            raise ValueError(
-                f"expected `{name}` from {self.low:g} to {self.high:g}, as the pictures the classifier was "
-                f"trained on; got {low:g} to {high:g}"
-            )
 
 
 def classifier(
@@ -227,14 +237,14 @@ def classifier(
         kept = _kept(net, path)
         if kept is None:
             net = _trained(recipe, (train - low) / (high - low), labels, classes)
-            made = Classifier(net, shape, low, high, float("nan"), name, _digest(net))
+            made = Classifier(shape, low, high, net, float("nan"), name, _digest(net))
             right = made.read(test).probabilities.argmax(1) == test_labels.cpu()
             kept = {"accuracy": repr(float(right.double().mean())), "weights": made.weights}
             header = kept | {"recipe": json.dumps(asdict(recipe)), "hash": name}
             with whole_file(path) as draft:
                 draft.write_bytes(as_safetensors(net.state_dict(), header))
     net.eval().requires_grad_(requires_grad=False)
-    return Classifier(net, shape, low, high, float(kept["accuracy"]), name, kept["weights"])
+    return Classifier(shape, low, high, net, float(kept["accuracy"]), name, kept["weights"])
 
 
 def fingerprint(*tensors: Tensor) -> str:

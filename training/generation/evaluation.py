@@ -15,7 +15,7 @@ from training.measures import compare, guarded
 from training.memory import peak_memory
 
 from .classes import class_coverage
-from .classifier import fingerprint
+from .classifier import Classifier, Format, fingerprint
 from .distances import frechet_distance, frechet_limit, kernel_distance
 from .manifolds import density_coverage, precision_recall
 from .nearness import Nearness, compared, nearest
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-    from .classifier import Classifier
     from .nearness import Distances
     from .rows import Rows
 
@@ -41,7 +40,7 @@ def evaluate(
     net: Callable[[Tensor], Tensor],
     noise: Float[Tensor, "n *sample"],
     real: Float[Tensor, "m *sample"],
-    classifier: Classifier,
+    classifier: Classifier | None,
     powers: Sequence[int] = (1, 2, 3, 5),
     *,
     train: Float[Tensor, "t *sample"],
@@ -59,7 +58,8 @@ def evaluate(
     `kernel_distance`, `precision_recall` and `density_coverage`, on the classifier's features;
     `class_coverage`; `duplicates` and `memorisation`, on pixels, the latter of the first 1000 pictures among
     all training pictures.  Pictures are clipped to the range of the data first; idempotent errors are taken
-    before that, over the variance of the noise.
+    before that, over the variance of the noise.  Without a classifier, as where pictures have no labels, what
+    is on features is nan, and no classes are seen.
 
     The controls are measured in the same way: the noise itself; other real pictures, which nothing can be
     expected to beat; training pictures, what a network that only remembers has; one real picture repeated,
@@ -69,9 +69,9 @@ def evaluate(
         net: f; a module is measured in evaluation mode, and left in the mode it was in.
         noise: inputs of f, moved to its device and dtype.
         real: pictures that nothing was trained on.
-        classifier: whose features are used; made by `training.classifier`.
+        classifier: whose features are used; made by `training.classifier`.  None: no features are.
         powers: of f, at least 1.
-        train: the pictures f was trained on, all of them.
+        train: the pictures f was trained on, all of them: among fewer there are fewer to be near to.
         held_out: more pictures that f was not trained on, none of them in `real`.
         name: of the network, in tables.
         batch: pictures a pass of f.
@@ -107,23 +107,24 @@ def evaluate(
     if not span[0] < span[1]:
         raise ValueError(f"`span` must be black and white, the first less; got {span}")
     sets = {"real": real, "train": train, "held_out": held_out}
-    plain = {key: classifier.pictures(x, key) for key, x in sets.items()}
+    seen = classifier or _format_of(real)
+    plain = {key: seen.pictures(x, key) for key, x in sets.items()}
     for key, x in sets.items():
-        classifier.require_range(x, key)
-    classifier.pictures(noise, "noise")
+        seen.require_range(x, key)
+    seen.pictures(noise, "noise")
     count = min(len(noise), *map(len, sets.values()))
     chosen = {key: _choice(x, count, seed + i) for i, (key, x) in enumerate(plain.items())}
     inputs = Torch().tensor(noise[:count], net, None, None)
     if inputs.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(inputs.device)
-    known = _Reference(classifier, chosen["real"], plain["train"], seed)
+    known = _Reference(seen, chosen["real"], plain["train"], seed)
 
     controls = {
         "noise": _plain(inputs, span),
         "held-out pictures": chosen["held_out"],
         "training pictures": chosen["train"],
-        "one picture": chosen["held_out"][:1].expand(count, *classifier.shape),
-        "mean picture": chosen["real"].mean(0).expand(count, *classifier.shape),
+        "one picture": chosen["held_out"][:1].expand(count, *seen.shape),
+        "mean picture": chosen["real"].mean(0).expand(count, *seen.shape),
     }
     rows = []
     for k, y, following, seconds in powers_of(net, inputs, powers, batch):
@@ -135,10 +136,11 @@ def evaluate(
         samples=count,
         rows=tuple(rows),
         controls=tuple(known.row(key, x) for key, x in controls.items()),
-        classifier=classifier.hash,
-        weights=classifier.weights,
-        accuracy=classifier.accuracy,
+        classifier=classifier.hash if classifier else "",
+        weights=classifier.weights if classifier else "",
+        accuracy=classifier.accuracy if classifier else math.nan,
         reference=fingerprint(chosen["real"], chosen["held_out"], plain["train"]),
+        searched=len(train),
         seconds=time.perf_counter() - started,
         memory=peak_memory(inputs.device),
     )
@@ -147,9 +149,9 @@ def evaluate(
 class _Reference:
     """The real pictures, with what each row needs of them computed once."""
 
-    def __init__(self, classifier: Classifier, real: Tensor, train: Tensor, seed: int) -> None:
-        self.classifier, self.seed = classifier, seed
-        self.features = classifier.read(real).features
+    def __init__(self, seen: Format, real: Tensor, train: Tensor, seed: int) -> None:
+        self.seen, self.seed = seen, seed
+        self.features = seen.read(real).features if isinstance(seen, Classifier) else None
         self.train: Rows = as_rows(train, "train")
         rows = as_rows(real, "real")
         self.spread = _spread(rows)
@@ -169,14 +171,24 @@ class _Reference:
         return Row(name=name, finite=finite, idempotence=idempotence, seconds=seconds, **measures)
 
     def _measures(self, y: Tensor) -> dict[str, Any]:
-        pictures = self.classifier.pictures(y)
+        pictures = self.seen.pictures(y)
         rows = as_rows(pictures, "samples")
-        features, probabilities = self.classifier.read(pictures)
+        return _UNKNOWN | {
+            **self._read(pictures),
+            "variance": _spread(rows) / self.spread,
+            "duplicates": compared(nearest(rows), self.apart, self.seed),
+            "memorisation": compared(nearest(rows[:_SEARCHED], self.train), self.away, self.seed),
+        }
+
+    def _read(self, pictures: Tensor) -> dict[str, Any]:
+        """What the classifier finds, where there is one."""
+        if self.features is None or not isinstance(self.seen, Classifier):
+            return {}
+        features, probabilities = self.seen.read(pictures)
         kernel = kernel_distance(self.features, features, seed=self.seed)
         manifolds = precision_recall(self.features, features), density_coverage(self.features, features)
         classes = class_coverage(probabilities)
         return {
-            "variance": _spread(rows) / self.spread,
             "frechet": frechet_distance(self.features, features),
             "limit": frechet_limit(self.features, features, self.seed),
             "kernel": kernel.value,
@@ -186,8 +198,6 @@ class _Reference:
             "classes": classes.classes,
             "confident": classes.confident,
             "entropy": classes.entropy,
-            "duplicates": compared(nearest(rows), self.apart, self.seed),
-            "memorisation": compared(nearest(rows[:_SEARCHED], self.train), self.away, self.seed),
         }
 
 
@@ -203,6 +213,16 @@ _UNKNOWN: dict[str, Any] = {
     ),
     math.nan,
 )
+
+
+def _format_of(real: Tensor) -> Format:
+    """That of pictures which no classifier was trained on."""
+    if real.ndim != 4:
+        raise ValueError(
+            "expected `real` of shape (n, channels, height, width) without a classifier; "
+            f"got {tuple(real.shape)}"
+        )
+    return Format((real.shape[1], real.shape[2], real.shape[3]), float(real.min()), float(real.max()))
 
 
 def _choice(x: Tensor, count: int, seed: int) -> Tensor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 import torch
 
 from analysis.plotting import save
@@ -17,7 +19,15 @@ from training.foreign import foreign
 from training.subjects import named_images, named_network
 
 from .generator import load_generator
-from .latents import bottleneck, class_difference, noise_path, principal_components, straight, umap_embedding
+from .latents import (
+    bottleneck,
+    class_difference,
+    noise_path,
+    principal_components,
+    require_umap,
+    straight,
+    umap_embedding,
+)
 from .powers import power_name
 from .scatter import scattered
 from .sheets import progression
@@ -71,17 +81,22 @@ def run_generate(run: str, options: Mapping[str, Any]) -> tuple[str, dict[str, A
         raise ValueError(f"expected a .png, .pdf or .svg file or a folder as --output; got {output}")
     if alone and (given := [name for name in ("separate", "npy", "latents") if options[name]]):
         raise ValueError(f"expected a folder as --output with --{given[0]}; got {output}")
+    if options["latents"] and options["embedding"] == "umap":
+        require_umap()
     images = None if options["data"] is None else _images(options)
     if options["sums"] and _require(images).labels is None:
         raise ValueError(f"expected pictures with classes for --arithmetic; got {images} without")
     noise = None if options["noise"] is None else NOISES[options["noise"]].of(_require(images).part("train"))
     generator = loaded(run, options, noise)
     codes = _bottleneck(generator, images, options) if options["latents"] else None
+    kept = options["count"] if options["npy"] or options["separate"] else _SHOWN
+    _require_memory(generator.shape, options["count"], kept * len(options["powers"]))
     with foreign():
         z = generator.draw(options["count"], options["seed"])
-        powers = {power.k: power for power in generator.powers(z, options["powers"])}
-    rows = [(power_name(k), power_errors(z, power)) for k, power in powers.items()]
-    pictures = {0: generator.pictures(z)} | {k: generator.pictures(power.y) for k, power in powers.items()}
+        rows, pictures = [], {0: generator.pictures(z[:kept])}
+        for power in generator.powers(z, options["powers"]):
+            rows.append((power_name(power.k), power_errors(z, power)))
+            pictures[power.k] = generator.pictures(power.y[:kept])
     named = {power_name(k) if k else "z": y[:_SHOWN] for k, y in pictures.items()}
     sheet = progression(named, title=_title(run, options))
     if alone:
@@ -98,6 +113,16 @@ def run_generate(run: str, options: Mapping[str, Any]) -> tuple[str, dict[str, A
                 save(draw(), draft / f"{name}.png")
     said = {"pictures": len(z), "rows": [row.as_dict() for _, row in rows], "written": str(output)}
     return "\n".join([*_table(rows), f"\nwritten to {output}"]), said, complaint(rows, "the noise's")
+
+
+def _require_memory(shape: Sequence[int], count: int, kept: int) -> None:
+    """Refuse more pictures than memory holds: noise, three sets while f is applied, and all that is kept."""
+    needed, free = 4 * prod(shape) * (4 * count + kept), psutil.virtual_memory().available
+    if needed > free:
+        raise ValueError(
+            f"expected --count of pictures that fit into {free / 1e9:.1f} GB; got {count}, which take "
+            f"{needed / 1e9:.1f}: fewer at a time, each with a --seed of its own, do"
+        )
 
 
 def _table(rows: Sequence[tuple[str, PowerErrors]]) -> list[str]:

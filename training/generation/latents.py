@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -185,6 +186,18 @@ def principal_components(codes: Float[Tensor, "n *code"], count: int = 2) -> Pri
     return PrincipalComponents(mean, first * sign, (sigma.square() / total)[:count])
 
 
+def require_umap() -> None:
+    """Refuse to go on where umap-learn is not installed, which nothing else here needs.
+
+    Raises:
+        ModuleNotFoundError: it is not.
+    """
+    if find_spec("umap") is None:
+        raise ModuleNotFoundError(
+            "expected umap-learn, for UMAP; got none: pip install 'corrector[umap]', or take PCA"
+        )
+
+
 def umap_embedding(codes: Float[Tensor, "n *code"], seed: int = 0) -> Callable[[Tensor], Tensor]:
     """Return what gives codes their place on the plane by UMAP, fitted to these.
 
@@ -193,17 +206,14 @@ def umap_embedding(codes: Float[Tensor, "n *code"], seed: int = 0) -> Callable[[
         seed: of its chance.
 
     Raises:
-        ModuleNotFoundError: umap-learn is not installed, which this project does not ask for.
+        ModuleNotFoundError: umap-learn is not installed.
 
     References: L. McInnes, J. Healy and J. Melville, UMAP: uniform manifold approximation and projection for
     dimension reduction (2018).
     """
-    try:
-        from umap import UMAP
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"expected umap-learn, for UMAP; got no {error.name}: pip install umap-learn, or take PCA"
-        ) from None
+    require_umap()
+    from umap import UMAP
+
     fitted: Any = UMAP(n_components=2, random_state=seed, n_jobs=1).fit(as_rows(codes, "codes", 2))
     return lambda more: torch.from_numpy(fitted.transform(as_rows(more, "codes"))).double()
 

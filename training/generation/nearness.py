@@ -117,8 +117,12 @@ def duplicates(
 def nearest(x: Rows, among: Rows | None = None) -> Distances:
     """Return the distance of each row to the nearest of another set, or to the nearest other of its own."""
     tree = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(x if among is None else among)
-    found: Distances = tree.kneighbors(None if among is None else x)[0][:, 0]
-    return found
+    if among is None:
+        found: Distances = tree.kneighbors()[0][:, 0]
+        return found
+    different, where = np.unique(x, axis=0, return_inverse=True)  # of pictures that collapsed there is one
+    found = tree.kneighbors(different)[0][:, 0]
+    return found[where.reshape(-1)]
 
 
 def compared(distances: Distances, real: Distances, seed: int) -> Nearness:

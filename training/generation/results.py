@@ -67,10 +67,11 @@ class Evaluation:
         samples: how many pictures each row is of.
         rows: for each power of f.
         controls: for what no network made.
-        classifier: the hash of its recipe and data.
+        classifier: the hash of its recipe and data; "" where there was none, and nothing known of features.
         weights: the hash of what it learned.
         accuracy: of the classifier.
         reference: a hash of the real pictures that all was compared with, training pictures included.
+        searched: how many training pictures copies were looked for among.
         seconds: that all this took.
         memory: MiB at most; of a CUDA device what was allocated on it meanwhile, else of main memory what
             this process has held since it began.
@@ -84,6 +85,7 @@ class Evaluation:
     weights: str
     accuracy: float
     reference: str
+    searched: int
     seconds: float
     memory: float
 
@@ -150,11 +152,14 @@ def side_by_side(*evaluations: Evaluation) -> str:
     rows = [(row.name if alone else f"{e.name} {row.name}", row) for e in evaluations for row in e.rows]
     rows += [(row.name, row) for row in first.controls]
     spent = [f"{'' if alone else e.name + ' '}{e.seconds:.3g} s, {e.memory:.0f} MiB" for e in evaluations]
+    by = "without a classifier"
+    if first.classifier:
+        by = f"by the classifier {first.classifier} (weights {first.weights}), {first.accuracy:.2%} right"
     head = (
-        f"{', '.join(e.name for e in evaluations)}: {first.samples} pictures a row, by the classifier "
-        f"{first.classifier} (weights {first.weights}), {first.accuracy:.2%} right; {', '.join(spent)}"
+        f"{', '.join(e.name for e in evaluations)}: {first.samples} pictures a row, {by}; copies of "
+        f"{first.searched} training pictures; {', '.join(spent)}"
     )
-    return "\n".join([head, "", *_table(_QUALITY, rows), "", *_table(_NOVELTY, rows)])
+    return "\n".join([head, *(line for columns in _columns(first) for line in ("", *_table(columns, rows)))])
 
 
 def tables(evaluation: Evaluation) -> list[tuple[list[str], list[tuple[str, bool, list[str]]]]]:
@@ -165,8 +170,13 @@ def tables(evaluation: Evaluation) -> list[tuple[list[str], list[tuple[str, bool
             [heading for heading, _ in columns],
             [(row.name, control, [cell(row) for _, cell in columns]) for row, control in rows],
         )
-        for columns in (_QUALITY, _NOVELTY)
+        for columns in _columns(evaluation)
     ]
+
+
+def _columns(evaluation: Evaluation) -> tuple[tuple[_Column, ...], ...]:
+    """Of each table; without a classifier what is of pixels is all in one."""
+    return (_QUALITY, _NOVELTY) if evaluation.classifier else ((*_PIXELS, *_NOVELTY),)
 
 
 def _finite(value: Any) -> Any:
@@ -207,6 +217,7 @@ def _idempotence(name: str) -> _Column:
     return name, cell
 
 
+_PIXELS = (_column("variance"), _column("finite", "d"))
 _QUALITY: tuple[_Column, ...] = (
     _column("frechet"),
     _column("limit"),
@@ -218,8 +229,7 @@ _QUALITY: tuple[_Column, ...] = (
     _column("classes", "d"),
     _column("confident"),
     _column("entropy"),
-    _column("variance"),
-    _column("finite", "d"),
+    *_PIXELS,
 )
 _NOVELTY: tuple[_Column, ...] = (
     ("memorisation", lambda row: str(row.memorisation)),

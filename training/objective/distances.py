@@ -33,17 +33,20 @@ def l1(y: Tensor, x: Tensor) -> Float[Tensor, ""]:
 def ssim(
     y: Float[Tensor, "batch channels height width"],
     x: Float[Tensor, "batch channels height width"],
-    span: float = 2.0,
+    low: float = -1.0,
+    high: float = 1.0,
 ) -> Float[Tensor, ""]:
     """Return 1 − the structural similarity of pictures, averaged over them.
 
     0 for equal pictures, up to 2.  By Gaussian windows of 11×11 and deviation 1.5, borders reflected; in
     pictures that are smaller than that by the largest that fit, their deviation in proportion (0.97 for 8×8).
+    Means are compared relatively to black, so values are moved to begin there.
 
     Args:
         y: pictures.
         x: others.
-        span: white less black; 2 for pictures from −1 to 1.
+        low: black.
+        high: white.
 
     Raises:
         ValueError: these are no pictures, or their side is below 3.
@@ -57,12 +60,12 @@ def ssim(
             "`ssim` needs pictures of 3×3 or more, shape (batch, channels, height, width); "
             f"got {tuple(y.shape)}"
         )
-    y, x = wide(y), wide(x)
+    y, x = wide(y) - low, wide(x) - low
     side = min(_WINDOW, (min(y.shape[2:]) - 1) // 2 * 2 + 1)
     # The library takes its window from the deviation: 3.5 deviations to each side, rounded.
     deviation = min(_DEVIATION, ((side - 1) / 2 + 0.4) / 3.5)
     with torch.autocast(y.device.type, enabled=False):
-        similar = structural_similarity_index_measure(y, x, sigma=deviation, data_range=span)
+        similar = structural_similarity_index_measure(y, x, sigma=deviation, data_range=high - low)
     if not isinstance(similar, Tensor):
         raise TypeError(f"expected one number of the structural similarity; got {type(similar).__name__}")
     return 1 - similar

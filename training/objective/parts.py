@@ -240,7 +240,8 @@ class Tightness(Part):
 
         L = −mean_i b_i·tanh(D_i/b_i),   D_i = D(f(ȳ_i), ȳ_i),   b_i = clamp·D(f(x_i), x_i)
 
-    over the samples i of a batch, the bound with its gradient, as published ports have it.
+    over the samples i of a batch: z_i is bounded by what is missed of the datum x_i beside it, and the bound
+    has its gradient, as in published ports; others of them bound by f(z_i) − z_i, or hold the bound fixed.
 
     Attributes:
         distance: "l2" or "l1".

@@ -35,10 +35,12 @@ class Pool(nn.Module):
         seed: of the inputs.
 
     Cost: P passes of f each time, and for a batch of B pictures with D numbers 2·B·P·D operations; memory of
-    2·P·D numbers, of which a checkpoint holds half: 201 MB for 4096 pictures of 64×64×3.
+    2·P·D numbers, of which a checkpoint holds half: 201 MB for 4096 pictures of 64×64×3; while inputs are
+    drawn, that of the noise's draw beside it.
     """
 
     pictures: Tensor
+    norms: Tensor
     draws: Tensor
     inputs: Tensor
 
@@ -49,6 +51,8 @@ class Pool(nn.Module):
         self.register_buffer("pictures", torch.zeros(count, first.numel(), dtype=first.dtype))
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
         self.register_buffer("inputs", torch.zeros(count, *first.shape, dtype=first.dtype), persistent=False)
+        self.register_buffer("norms", torch.zeros(count, dtype=first.dtype), persistent=False)
+        self.register_load_state_dict_post_hook(_measure)  # type: ignore[no-untyped-call]  # torch has none
         self._drawn = 0
 
     def renew(self, f: nn.Module, like: Tensor) -> None:
@@ -66,6 +70,7 @@ class Pool(nn.Module):
             for first in range(0, self.count, _AT_A_TIME):
                 made = f(z[first : first + _AT_A_TIME])
                 self.pictures[first : first + _AT_A_TIME] = made.flatten(1).to(self.pictures.dtype)
+        _measure(self)
 
     def nearest(self, x: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *shape"]:
         """Return the inputs of which f made the pictures nearest to these."""
@@ -75,7 +80,7 @@ class Pool(nn.Module):
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             rows = x.flatten(1).to(self.pictures.dtype)
             # ‖f(z) − x‖² without ‖x‖², which is the same for all.
-            apart = torch.addmm(self.pictures.square().sum(1), rows, self.pictures.T, alpha=-2)
+            apart = torch.addmm(self.norms, rows, self.pictures.T, alpha=-2)
             return self.inputs[apart.argmin(1)].to(x.dtype)
 
     def _draw(self) -> None:
@@ -84,3 +89,8 @@ class Pool(nn.Module):
         if self._drawn != now:
             self.inputs.copy_(self.noise(self.count, generator(self.seed, now)))
             self._drawn = now
+
+
+def _measure(pool: Pool, _: object = None) -> None:
+    """Keep ‖f(z)‖² of each picture; also what a checkpoint is loaded into does so."""
+    pool.norms.copy_(torch.cat([part.square().sum(1) for part in torch.split(pool.pictures, _AT_A_TIME)]))

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
 from training.data import NOISES, Pictures
+from training.data.checksum import checked_sum
 from training.data.images import Part
 from training.foreign import told
 from training.generators import chance, generator
@@ -62,6 +63,16 @@ class Parts:
     noise: GaussianNoise | FourierNoise | None = None
     images: Images | None = None
 
+    def checksum(self) -> int:
+        """Return that of all numbers or pictures; of a data set of one's own, of those held out."""
+        known = [self.order, inputs(self.validation), inputs(self.test)]
+        if isinstance(self.train, Tensor | Pictures):
+            known.append(self.train.pixels if isinstance(self.train, Pictures) else self.train)
+        found = 0
+        for x in known:
+            found = checked_sum(x.contiguous().view(torch.uint8).numpy(), "Checking the data", found)
+        return found
+
 
 def named_parts(
     name: str,
@@ -73,6 +84,7 @@ def named_parts(
     pictures: Mapping[str, Any] = MappingProxyType({}),
     *,
     source: str = "none",
+    noise: GaussianNoise | FourierNoise | None = None,
 ) -> Parts:
     """Return the data that a command line names.
 
@@ -86,6 +98,7 @@ def named_parts(
         dtype: of the inputs.
         pictures: what `image_folder` is to make of a folder's, or `celeba` of its own.
         source: the noise of a generative network, for whose data pixels go from −1 to 1; or "none".
+        noise: where the data's statistics are known already; found when None, or of another shape.
 
     Raises:
         OSError: a file is missing.
@@ -97,7 +110,7 @@ def named_parts(
             raise ValueError(
                 f"expected pictures to generate: digits, mnist, celeba or a folder of them; got {name}"
             )
-        return _generated(named_images(name, directory, pictures), source, dtype)
+        return _generated(named_images(name, directory, pictures), source, dtype, noise)
     if ":" in name:
         data = imported(name, "a tensor or a Dataset", _is_data)
     elif name == "normal" or Path(name).suffix == ".npy":
@@ -128,9 +141,12 @@ def named_parts(
     return parts
 
 
-def _generated(images: Images, source: str, dtype: torch.dtype) -> Parts:
+def _generated(
+    images: Images, source: str, dtype: torch.dtype, noise: GaussianNoise | FourierNoise | None
+) -> Parts:
     """Pictures from −1 to 1, the noise to generate from, and draws of it to measure the network on."""
-    noise = NOISES[source].of(images.part("train"))
+    if noise is None or tuple(noise.shape) != (images.channels, *images.shape):
+        noise = NOISES[source].of(images.part("train"))
     if dtype == torch.float64:
         noise.double()
     train, validation, test = (images.part(part).between(-1, 1) for part in get_args(Part))

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from analysis.frameworks import in_mode
 from corrector.files import whole_file
 from training.auditing import require_fit
+from training.folder import NOISE
 from training.framework import Torch
+from training.generation.generator import load_noise
 from training.generators import chance
 from training.objective.recipes import objective
 from training.rules.applications import application
@@ -89,7 +91,11 @@ def assembled(options: Mapping[str, Any]) -> Run:
         dtype = torch.float64 if double else next((p.dtype for p in net.parameters()), torch.float32)
         where = (options["data"], net, options["data_dir"], options["shape"], seed, dtype)
         pictures = {name: options[name] for name in _OF_PICTURES}
-        parts = named_parts(*where, pictures, source=options["source"])
+        if options["shape"] is None:  # before thousands of pictures are decoded
+            pictures["require"] = lambda shape: require_fit(net, torch.zeros(2, *shape))
+        earlier = options["output"] / NOISE
+        noise = load_noise(earlier) if options["resume"] and earlier.is_file() else None
+        parts = named_parts(*where, pictures, source=options["source"], noise=noise)
     x = inputs(parts.validation)
     require_fit(net, x)
     if not options["noise"] and bool((x == x[0]).all()):

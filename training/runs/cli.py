@@ -165,10 +165,10 @@ def train(context: click.Context, /, **options: Any) -> None:
     then go from −1 to 1, and the rule acts at pictures made of noise.  The folder holds config.yaml (every
     option: the run again by --config), metrics.csv, best.safetensors (the best network on held-out data; not
     of one that generates), and in the end network.safetensors, summary.json and curves.png; until then
-    last.safetensors, the checkpoint; of one that generates also noise.safetensors, sheets of pictures, where
-    DATA has labels evaluation.json, and report.html to look at.  A run that was killed or interrupted goes
-    on by --resume to the same weights; one that has ended does not, but another may begin with its network
-    by --weights.
+    last.safetensors, the checkpoint; of one that generates also noise.safetensors, sheets of pictures,
+    evaluation.json (of pixels alone where DATA has no labels), and report.html to look at.  A run that was
+    killed or interrupted goes on by --resume to the same weights; one that has ended does not, but another
+    may begin with its network by --weights.
 
     Exit status 1: the outputs collapsed, or a loss or a gradient was not finite.
     """

@@ -87,7 +87,7 @@ def reconstruction(distance: Callable[[Tensor, Tensor], Tensor]) -> Task:
 TASKS: dict[str, Task] = {
     "reconstruction": reconstruction(l2),
     "l1": reconstruction(l1),
-    "ssim": reconstruction(partial(ssim, span=1.0)),
+    "ssim": reconstruction(partial(ssim, low=0.0)),
 }
 
 

@@ -8,7 +8,7 @@ from analysis.plotting import embedded, in_page
 from corrector.files import whole_file
 from training.folder import CURVES, PAGE, SHEETS
 from training.generation.corruptions import parsed
-from training.generation.generating import codes_figure, interpolation
+from training.generation.generating import arithmetic, codes_figure, interpolation
 from training.generation.generator import Generator
 from training.generation.latents import bottleneck
 from training.generation.results import tables
@@ -20,15 +20,20 @@ from .module import MEASURES
 from .summary import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from matplotlib.figure import Figure
+
+    from training.data.images import Images
     from training.generation.results import Evaluation
 
     from .choices import Run
     from .summary import Rows
 
-_CORRUPTIONS = "noise=0.3,mask=0.25,blur"
+_CORRUPTIONS = "noise=0.3,mask=0.25,blur,sketch,invert"
+_SUM = (1, 0)
+"""Of which classes the difference of codes is added, as pictures of class 0 become ones."""
 _PICTURES = 12
 _ON_THE_WAY = 3
 
@@ -45,7 +50,7 @@ def write_page(
         evaluation: of the pictures, where there is one.
         options: of the run.
 
-    Cost: passes of f for some hundred pictures, and six figures to draw.
+    Cost: passes of f for some thousand pictures, and four figures to draw.
     """
     sheets = sorted((folder / SHEETS).glob("step-*.png"))
     names = [name for name in MEASURES if name in rows["after"]]
@@ -80,16 +85,38 @@ def _figures(run: Run) -> Iterator[tuple[str, str, str]]:
         worse = corruption(clean, seed=0)
         (power,) = generator.powers(generator.inputs(worse), (1,))
         restored |= {f"x̃: {corruption}": worse, f"f(x̃), {corruption}": generator.pictures(power.y)}
-    words = "Held-out pictures, corrupted, and f of that."
+    words = f"Held-out pictures, corrupted ({_CORRUPTIONS.replace(',', ', ')}), and f of that."
     yield "Pictures brought back", embedded(progression(restored)), words
+    yield from _latents(generator, images)
+
+
+def _latents(generator: Generator, images: Images) -> Iterator[tuple[str, str, str]]:
+    """What lies in the bottleneck, or why there is nothing to see: title, picture, words."""
     try:
         cut = bottleneck(generator)
-    except ValueError:  # a network of one's own need have none
+    except ValueError as error:  # a network of one's own need have none
+        yield "Codes", "", f"Not drawn: {error}."
         return
-    words = "Of held-out and of generated pictures, on the plane of two principal components."
-    yield "Codes", embedded(codes_figure(cut, images, seed=0)), words
-    words = "Held-out pictures on lines through codes and through pixels, and f of what lies between noises."
-    yield "From one picture to another", embedded(interpolation(cut, images, seed=0)), words
+    drawn: dict[str, tuple[Callable[[], Figure], str]] = {
+        "Codes": (
+            lambda: codes_figure(cut, images, seed=0),
+            "Of held-out and of generated pictures, on the plane of two principal components.",
+        ),
+        "From one picture to another": (
+            lambda: interpolation(cut, images, seed=0),
+            "Held-out pictures on lines through codes and through pixels, and f of what lies between noises.",
+        ),
+    }
+    if images.labels is not None:
+        drawn["Sums of codes"] = (
+            lambda: arithmetic(cut, images, *_SUM),
+            "Held-out pictures of a class, and with the difference of two classes' mean codes added.",
+        )
+    for title, (draw, words) in drawn.items():
+        try:
+            yield title, embedded(draw()), words
+        except ValueError as error:  # of codes that are all the same, where a network has died
+            yield title, "", f"Not drawn: {error}."
 
 
 def _course(folder: Path, sheets: list[Path]) -> Iterator[tuple[str, str, str]]:

@@ -29,6 +29,7 @@ from training.folder import (
     PAGE,
     SUMMARY,
     alone,
+    remove_drafts,
     require_new,
 )
 from training.foreign import foreign
@@ -169,6 +170,7 @@ def _prepared(
         "processes": world,
         "training samples": len(run.parts.order),
         "shape of an input": list(inputs(run.validation).shape[1:]),
+        "the data's checksum": run.parts.checksum(),
     }
     progressed = _progressed(folder, facts, module) if options["resume"] else None
     if first and options["resume"] and progressed is None:
@@ -177,13 +179,12 @@ def _prepared(
         _begin(folder, resolved, held)
         if generates and any(isinstance(part, _BatchNorm) for part in module.net.modules()):
             click.echo(_AVERAGES, err=True)
-        if run.parts.noise is not None:
-            save_noise(run.parts.noise, folder / NOISE)
+    if first and run.parts.noise is not None and not (folder / NOISE).is_file():
+        save_noise(run.parts.noise, folder / NOISE)
     length = progressed.length if progressed else None
     history = History(folder / METRICS, length, module.names, loggers) if first else None
     if first:
-        for draft in folder.glob(".*-*"):  # of what was being written when the run was killed
-            draft.unlink()
+        remove_drafts(folder)
     an_epoch = max(1, batches.an_epoch // accumulate)
     validate = max(an_epoch, steps // _VALIDATIONS) if generates else an_epoch
     pace = Pace(

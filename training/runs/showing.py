@@ -25,6 +25,9 @@ _SHOWN = 12
 """Pictures beside each other on a sheet."""
 _JUDGED = 2000
 """Pictures that are measured, at most."""
+_KNOWN = 10_000
+"""Training pictures without labels, at most, among which copies are looked for: so many of 64×64×3 take a
+minute, and a gigabyte."""
 _SEED = 7
 
 
@@ -48,7 +51,7 @@ def draw_sheet(run: Run, folder: Path, step: int) -> None:
 
 
 def judged(run: Run, folder: Path, name: str) -> Evaluation | None:
-    """Return what the pictures are worth, and write it; None where the data have no labels to learn from.
+    """Return what the pictures are worth, and write it; where data have no labels, by pixels alone.
 
     Cost: that of `evaluate` for 2000 pictures, and of `classifier` where none of these data is in the cache.
     """
@@ -56,20 +59,15 @@ def judged(run: Run, folder: Path, name: str) -> Evaluation | None:
     if images is None or run.parts.noise is None:
         return None
     train, held_out, real = images.part("train"), images.part("validation"), images.part("test")
-    if train.labels is None or real.labels is None:
-        return None
-    eye = classifier(train[:], train.labels, real[:], real.labels)
     noise = run.parts.noise.cpu()(min(_JUDGED, len(real)), generator(_SEED))
-    found = evaluate(
-        run.module.net,
-        noise,
-        real[:],
-        eye,
-        train=train[:],
-        held_out=held_out[:],
-        name=name,
-        span=(-1.0, 1.0),
-    )
+    if train.labels is None or real.labels is None:
+        some = torch.randperm(len(train), generator=generator(_SEED))[:_KNOWN]
+        eye, known, others, truth = None, train[some], held_out[:_JUDGED], real[:_JUDGED]
+    else:
+        eye = classifier(train[:], train.labels, real[:], real.labels)
+        known, others, truth = train[:], held_out[:], real[:]
+    span = (-1.0, 1.0)
+    found = evaluate(run.module.net, noise, truth, eye, train=known, held_out=others, name=name, span=span)
     with whole_file(folder / EVALUATION) as draft:
         draft.write_text(found.to_json() + "\n", encoding="utf-8")
     return found
