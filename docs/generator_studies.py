@@ -3,54 +3,74 @@
     python docs/generator_studies.py FOLDER [STUDY ...]
 
 FOLDER gets a run for each objective and seed; those that have ended are not trained again, and one that was
-interrupted goes on.  Every objective of a study gets the time that its first one takes for its epochs, on one
-core: the time of a step is measured beforehand, round after round, all in one process, and the number of
-epochs follows.  Two runs go side by side; on two cores all studies take about three hours.
+interrupted goes on.  Every objective of a study gets the time that its first one takes for its epochs, by the
+clock: what an epoch takes is the difference of two short runs, and the number of epochs follows.  Two runs go
+side by side, each on one core, these too; on two cores all studies take about four hours.
+
+The study "search" chooses the rate and one weight of each objective by the Fréchet distance of f(z) to the
+validation pictures; "digits" trains what was chosen with other seeds, and measures it on test pictures.
 """
 
+import hashlib
 import json
 import os
-import statistics
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import torch
-
 from analysis.plotting import save
-from corrector.cli import given_corrector
-from training import load_generator
+from training import classifier, digits, load_generator
+from training.generation.distances import frechet_distance
 from training.generation.powers import power_name
 from training.generation.sheets import progression
-from training.runs.choices import assembled
-from training.runs.cli import train
 from training.runs.cost import read_cost
 
 HERE = Path(__file__).parent
 KEPT = HERE / "generators.json"
 DIGITS = "u-dcgan-digits digits --network-argument widths=[32,64,128]"
 MNIST = "u-dcgan-mnist-small mnist"
+MATCHED = "--recipe matched"
 OURS = "--schedule cosine --betas 0.5,0.99 --batch-size 128"
 """Our own recipes' optimiser but for its rate."""
-MATCHED = "--recipe matched"
 SEEDS = (0, 1, 2)
+HIGHER = ("1e-3", "3e-3", "1e-2", "3e-2")
+LOWER = ("3e-5", "1e-4", "3e-4", "1e-3")
+SEARCHED = {
+    "paper": ("--recipe paper", LOWER, "weight", (0.01, 0.1, 1)),
+    "ign": ("--recipe ign", LOWER, "tightness", (0.5, 2.5, 10)),
+    "naign": ("--recipe naign", HIGHER, "likelihood", (0.3, 1, 3)),
+    "matched": (MATCHED, HIGHER, "weight", (0.5, 1, 2)),
+    "matched by target": (f"{MATCHED} --rule target", HIGHER, "weight", (0.5, 1, 2)),
+    "matched by ordinary": (f"{MATCHED} --rule ordinary", HIGHER, "weight", (0.5, 1, 2)),
+}
+"""Of each objective the rates and the weights that are tried, each with each."""
 STUDIES = {
+    "search": {
+        "of": DIGITS,
+        "epochs": 250,
+        "timed": (10, 60),
+        "seeds": (3,),
+        "runs": {
+            f"{kind}, rate {rate}, {option} {weight}": (
+                f"{words} {OURS} --learning-rate {rate} --{option} {weight}"
+            )
+            for kind, (words, rates, option, weights) in SEARCHED.items()
+            for rate in rates
+            for weight in weights
+        },
+    },
     "digits": {
         "of": DIGITS,
         "epochs": 1000,
-        "runs": {
-            **{name: f"--recipe {name}" for name in ("projector", "paper", "ign", "naign", "matched")},
-            **{
-                f"{name}, our optimiser": f"--recipe {name} {OURS} --learning-rate 1e-3"
-                for name in ("paper", "ign", "naign")
-            },
-        },
+        "timed": (10, 110),
+        "searched": ("paper", "ign", "naign", "matched"),
+        "runs": {name: f"--recipe {name}" for name in ("projector", "paper", "ign", "naign", "matched")},
     },
     "mnist": {
         "of": MNIST,
         "epochs": 15,
+        "timed": (1, 3),
         "runs": {
             "matched": MATCHED,
             "matched, ordinary rule": f"{MATCHED} --rule ordinary",
@@ -65,6 +85,7 @@ STUDIES = {
     "rules": {
         "of": DIGITS,
         "epochs": 400,
+        "timed": (10, 110),
         "runs": {
             "modified, order 1": MATCHED,
             "modified, order 2": f"{MATCHED} --order 2",
@@ -78,6 +99,7 @@ STUDIES = {
     "parts": {
         "of": DIGITS,
         "epochs": 400,
+        "timed": (10, 110),
         "runs": {
             "matched": MATCHED,
             "no likelihood, rule at fresh noise": f"{MATCHED} --likelihood 0 --at noise",
@@ -93,9 +115,6 @@ STUDIES = {
     },
 }
 """Objectives by what they are called; the first of each study says how long all of them take."""
-STEPS = 100
-"""That time a step is measured by."""
-ROUNDS = 3
 MEASURES = (
     "frechet",
     "limit",
@@ -104,56 +123,77 @@ MEASURES = (
     "density",
     "coverage",
     "classes",
+    "entropy",
     "confident",
     "variance",
 )
 POWERS = ("f", "f³", "f⁵")
 
 
-def options(arguments):
-    """What `corrector train` makes of these arguments."""
-    context = train.make_context("train", [*arguments, "--output", "none"])
-    found = context.params
-    return found | {"corrector": given_corrector(found["order"], found["alphas"])}
-
-
-def seconds_a_step(found):
-    """Time that a step takes on average, by the schedule of a whole run, and how many are an epoch."""
-    run = assembled(found)
-    module = run.module
-    module.steps = STEPS
-    optimizer = module.configure_optimizers()
-    optimizer = optimizer["optimizer"] if isinstance(optimizer, dict) else optimizer
-    size, train_part = found["batch_size"], run.parts.train
-    started = time.perf_counter()
-    for _ in range(STEPS):
-        module.batches += 1
-        batch = train_part[torch.randint(len(train_part), (size,))]
-        module.prepare(batch)
-        losses = module.losses(batch)
-        optimizer.zero_grad()
-        torch.stack([loss for _, loss in losses.values()]).sum().backward()
-        optimizer.step()
-    return (time.perf_counter() - started) / STEPS, len(train_part) // size
-
-
-def epochs(study, names):
-    """How many epochs each of these has in the time of the first, and what its steps cost."""
-    runs = {name: study["runs"][name] for name in names}
-    found = {name: options([*study["of"].split(), *words.split()]) for name, words in runs.items()}
-    rounds = [{name: seconds_a_step(one) for name, one in found.items()} for _ in range(ROUNDS)]
-    steps = {name: statistics.median(times[name][0] for times in rounds) for name in found}
-    an_epoch = {name: rounds[0][name][1] for name in found}
-    first = next(iter(found))
-    budget = study["epochs"] * an_epoch[first] * steps[first]
-    return {
-        name: (
-            max(1, round(budget / (steps[name] * an_epoch[name]))),
-            steps[name] / steps[first],
-            an_epoch[name],
-        )
-        for name in found
+def objectives(name, kept):
+    """The options of a study's runs, and those that the search chose."""
+    study = STUDIES[name]
+    return study["runs"] | {
+        f"{kind}, searched": chosen(kept["search"]["runs"])[kind] for kind in study.get("searched", ())
     }
+
+
+def chosen(runs):
+    """The options of each objective that did best in the search."""
+    return {
+        kind: min(tried(runs, kind), key=lambda run: run["seeds"][0]["validation"])["options"]
+        for kind in SEARCHED
+    }
+
+
+def tried(runs, kind):
+    """The runs of a search with this objective that did not diverge."""
+    return [
+        run for name, run in runs.items() if name.startswith(f"{kind},") and "validation" in run["seeds"][0]
+    ]
+
+
+def an_epoch(folder, study, words):
+    """Seconds by the clock, and steps, that one more epoch takes."""
+    spent = []
+    for count in study["timed"]:
+        run = place(folder / "timed", words, count, SEEDS[0])
+        trained(run, [*study["of"].split(), *words.split(), "--no-evaluate"], SEEDS[0], count)
+        spells = read_cost(run)
+        spent.append((sum(spell.seconds for spell in spells), spells[-1].end))
+    epochs = study["timed"][1] - study["timed"][0]
+    return [(long - short) / epochs for short, long in zip(*spent, strict=True)]
+
+
+def epochs(study, folder, kinds):
+    """How many epochs of how many steps each of these has in the time of the first, and what a step costs."""
+    alike = {}
+    for kind in kinds:
+        alike.setdefault(_but_for_numbers(kind), study["runs"][kind])
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda words: an_epoch(folder, study, words), alike.values())
+        timed = dict(zip(alike, found, strict=True))
+    seconds, steps = next(iter(timed.values()))
+    return {
+        kind: {
+            "epochs": max(1, round(study["epochs"] * seconds / mine)),
+            "cost of a step": round(mine / its * steps / seconds, 3),
+            "steps": round(its),
+        }
+        for kind in kinds
+        for mine, its in (timed[_but_for_numbers(kind)],)
+    }
+
+
+def _but_for_numbers(kind):
+    """What takes as long: an objective of the search, whatever its rate and weight."""
+    return kind.partition(", rate ")[0]
+
+
+def place(folder, words, count, seed):
+    """The folder of a run, another one where anything of it is another."""
+    sort = hashlib.sha256(f"{words} --epochs {count}".encode()).hexdigest()[:8]
+    return folder / f"{sort}-{seed}"
 
 
 def trained(folder, words, seed, count):
@@ -202,32 +242,46 @@ def tested(folder):
     }
 
 
-def figures_of(folder, words, seed, count):
+def validated(folder):
+    """The Fréchet distance of f(z) to digits to validate on, of which no table is made."""
+    images = digits()
+    learnt, held_out, test = (images.part(name) for name in ("train", "validation", "test"))
+    eye = classifier(learnt[:], learnt.labels, test[:], test.labels)
+    made = load_generator(folder)
+    shown = made.pictures(made.sample(len(held_out), seed=0, powers=(1,))[1])
+    real, found = (eye.read(eye.pictures(x)).features for x in (held_out[:], shown))
+    return {"validation": frechet_distance(real, found)}
+
+
+def figures_of(folder, words, seed, count, *, search):
     """Train, and return what is kept of it."""
-    return _short(tested(folder)) if trained(folder, words, seed, count) else {"diverged": True}
+    if not trained(folder, [*words, "--no-evaluate"] if search else words, seed, count):
+        return {"diverged": True}
+    return _short(validated(folder) if search else tested(folder))
 
 
-def carried_out(name, folder):
+def carried_out(name, folder, kept):
     """A study: every objective with every seed, two at a time."""
-    study = STUDIES[name]
+    study = STUDIES[name] | {"runs": objectives(name, kept)}
+    seeds = study.get("seeds", SEEDS)
     times = folder / name / "epochs.json"
     times.parent.mkdir(parents=True, exist_ok=True)
     counts = json.loads(times.read_text()) if times.is_file() else {}
     first, *others = study["runs"]
     if missing := [kind for kind in others if kind not in counts]:
-        torch.set_num_threads(1)
-        counts = epochs(study, [first, *missing]) | counts
+        counts = epochs(study, folder / name, [first, *missing]) | counts
         times.write_text(json.dumps(counts))
     with ThreadPoolExecutor(2) as pool:
         runs = {
             (kind, seed): pool.submit(
                 figures_of,
-                folder / name / f"{_file(kind)}-{seed}",
+                place(folder / name, words, counts[kind]["epochs"], seed),
                 [*study["of"].split(), *words.split()],
                 seed,
-                counts[kind][0],
+                counts[kind]["epochs"],
+                search=name == "search",
             )
-            for seed in SEEDS
+            for seed in seeds
             for kind, words in study["runs"].items()
         }
     return {
@@ -235,33 +289,31 @@ def carried_out(name, folder):
         "runs": {
             kind: {
                 "options": words,
-                "epochs": counts[kind][0],
-                "steps": counts[kind][0] * counts[kind][2],
-                "cost of a step": round(counts[kind][1], 3),
-                "seeds": [runs[kind, seed].result() for seed in SEEDS],
+                **counts[kind],
+                "steps": counts[kind]["epochs"] * counts[kind]["steps"],
+                "seeds": [runs[kind, seed].result() for seed in seeds],
             }
             for kind, words in study["runs"].items()
         },
     }
 
 
-def drawn(name, folder):
+def drawn(name, folder, kept):
     """A sheet of what each objective's network makes of the same noise, with the first seed."""
     rows = {}
-    for kind in STUDIES[name]["runs"]:
-        run = folder / name / f"{_file(kind)}-{SEEDS[0]}"
-        if not (run / "summary.json").is_file():
-            continue
-        made = load_generator(run)
-        rows[kind] = made.pictures(made.sample(16, seed=0, powers=(1,))[1])
+    for kind, run in kept[name]["runs"].items():
+        if "f" in run["seeds"][0]:
+            made = load_generator(place(folder / name, run["options"], run["epochs"], SEEDS[0]))
+            rows[kind] = made.pictures(made.sample(16, seed=0, powers=(1,))[1])
     return progression(rows, columns=16, title="f(z), with seed 0")
 
 
-def figure_5(name, folder):
+def figure_5(name, folder, kept):
     """Figure 5 of the paper: what networks trained by both rules make of the same noise."""
     rows = {}
     for letter, kind in (("a", "matched"), ("b", "matched, ordinary rule")):
-        made = load_generator(folder / name / f"{_file(kind)}-{SEEDS[0]}")
+        run = kept[name]["runs"][kind]
+        made = load_generator(place(folder / name, run["options"], run["epochs"], SEEDS[0]))
         z = made.draw(16, seed=0)
         rows |= {"z": made.pictures(z)}
         rows |= {
@@ -278,10 +330,6 @@ DRAWN = {
 }
 
 
-def _file(kind):
-    return kind.replace(", ", "-").replace(" ", "-")
-
-
 def _short(value):
     """The same with five digits, throughout."""
     if isinstance(value, dict):
@@ -293,11 +341,11 @@ def main(folder, names):
     """Carry out these studies, each kept as soon as it has ended."""
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
     for name in names or STUDIES:
-        kept[name] = carried_out(name, folder)
+        kept[name] = carried_out(name, folder, kept)
         lines = (f"{json.dumps(key)}: {json.dumps(found, ensure_ascii=False)}" for key, found in kept.items())
         KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
         for figure, draw in DRAWN.get(name, {}).items():
-            save(draw(name, folder), HERE / "pictures" / f"{figure}.png")
+            save(draw(name, folder, kept), HERE / "pictures" / f"{figure}.png")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import json
 import statistics
 from pathlib import Path
 
-from findings import page
-from generator_studies import KEPT, POWERS, STUDIES
+from blocks import number, write
+from generator_studies import KEPT, POWERS, SEARCHED, STUDIES, chosen, tried
 
 from training.objective.recipes import RECIPES
 
@@ -22,11 +22,14 @@ SHOWN = {
     "recall": "recall",
     "confident": "confident",
     "classes": "classes",
+    "entropy": "entropy",
     "variance": "variance",
     "centred": "centred error",
     "copies": "copies",
 }
 """Columns of a table."""
+TABLES = [name for name in STUDIES if name != "search"]
+"""What has one."""
 
 
 def table(name):
@@ -34,25 +37,21 @@ def table(name):
 
     def lines(kept):
         runs = kept[name]["runs"]
-        yield f"| | cost of a step | steps | seconds | | {' | '.join(SHOWN.values())} | collapsed |"
-        yield f"|{'---|' * (6 + len(SHOWN))}"
+        yield f"| | cost of a step | | {' | '.join(SHOWN.values())} | collapsed |"
+        yield f"|{'---|' * (4 + len(SHOWN))}"
         for kind, run in runs.items():
             for power in POWERS:
                 yield _line(kind, run, power)
         held_out = _held_out(runs)
-        cells = (_number(held_out[key]) if key in held_out else "" for key in SHOWN)
-        yield f"| *held-out pictures* | | | | | {' | '.join(cells)} | |"
+        cells = (number(held_out[key]) if key in held_out else "" for key in SHOWN)
+        yield f"| *held-out pictures* | | | {' | '.join(cells)} | |"
 
     return lines
 
 
 def _line(kind, run, power):
     cells = " | ".join(_of(run, power, key) for key in SHOWN)
-    before = (
-        f"{kind} | {run['cost of a step']:.2f} | {run['steps']} | {_seconds(run)}"
-        if power == "f"
-        else " | | | "
-    )
+    before = f"{kind} | {run['cost of a step']:.2f}" if power == "f" else " | "
     return f"| {before} | {power} | {cells} | {_collapsed(run, power)} |"
 
 
@@ -63,16 +62,11 @@ def _of(run, power, key):
     return _range(known) + (f", {len(known)} of {len(found)}" if 0 < len(known) < len(found) else "")
 
 
-def _seconds(run):
-    """By the clock, where the runs wrote it."""
-    known = [seed["seconds"] for seed in run["seeds"] if seed.get("seconds")]
-    return f"{statistics.median(known):.0f}" if known else ""
-
-
-def _memory(run):
-    """Memory in words, where the runs wrote it."""
-    known = [seed["memory"] for seed in run["seeds"] if seed.get("memory")]
-    return f" ({max(known):.0f} MiB)" if known else ""
+def _spent(run):
+    """What a run took: the median of the seconds, by the clock, and the most memory."""
+    seconds = [seed["seconds"] for seed in run["seeds"] if "f" in seed]
+    memory = [seed["memory"] for seed in run["seeds"] if "f" in seed]
+    return f"{statistics.median(seconds):.0f} s, {max(memory):.0f} MiB" if seconds else "diverged"
 
 
 def _held_out(runs):
@@ -90,14 +84,8 @@ def _collapsed(run, power="f"):
 def _range(values):
     if not values:
         return "—"
-    low, middle, high = (_number(of(values)) for of in (min, statistics.median, max))
+    low, middle, high = (number(of(values)) for of in (min, statistics.median, max))
     return middle if low == high else f"{middle} ({low}–{high})"
-
-
-def _number(value):
-    if abs(value) < 1e-3:
-        return f"{value:.0e}" if value else "0"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def in_short(name):
@@ -114,21 +102,37 @@ def in_short(name):
             cells = f"{classes} | {sure} | {distances} | {centred}"
             yield f"| `{recipe}` | {cells} | {_collapsed(run)} |"
         held_out = _held_out(runs)
-        sure, distance = _number(held_out["confident"]), _number(held_out["frechet"])
+        sure, distance = number(held_out["confident"]), number(held_out["frechet"])
         yield f"| *held-out pictures* | {held_out['classes']} | {sure} | {distance} | | | |"
 
     return lines
 
 
+def searched(kept):
+    """Write what was tried, and what of it is taken."""
+    runs = kept["search"]["runs"]
+    yield "| | tried | taken | Fréchet to validation pictures | of all that were tried |"
+    yield "|---|---|---|---|---|"
+    for kind, words in chosen(runs).items():
+        found = [run["seeds"][0]["validation"] for run in tried(runs, kind)]
+        _, rates, option, weights = SEARCHED[kind]
+        each = f"--learning-rate {', '.join(rates)}; --{option} {', '.join(map(str, weights))}"
+        taken = words[words.index("--learning-rate") :]
+        failed = len(rates) * len(weights) - len(found)
+        spread = _range(found) + f", {failed} diverged" * bool(failed)
+        yield f"| {kind} | {each} | {taken} | {number(min(found))} | {spread} |"
+
+
 def commands(kept):
-    """Write what was trained."""
-    for study in kept.values():
+    """Write what was trained, and what it took."""
+    for study in (kept[name] for name in TABLES):
         yield f"- `{study['command']} --patience 0 --seed 0` (and 1, 2), and:"
         for kind, run in study["runs"].items():
-            yield f"  - {kind}: `{run['options']} --epochs {run['epochs']}`{_memory(run)}"
+            options = f"{run['options']} --epochs {run['epochs']}"
+            yield f"  - {kind}: `{options}`, {run['steps']} steps, {_spent(run)}"
 
 
-BLOCKS = {**{name: table(name) for name in STUDIES}, "commands": commands}
+BLOCKS = {"search": searched, **{name: table(name) for name in TABLES}, "commands": commands}
 """By the words that mark them on the page."""
 OF_README = {"generators, mnist": in_short("mnist")}
 
@@ -136,8 +140,8 @@ OF_README = {"generators, mnist": in_short("mnist")}
 def main():
     """Write the page and the README's tables."""
     kept = json.loads(KEPT.read_text(encoding="utf-8"))
-    for path, blocks in ((PAGE, BLOCKS), (README, OF_README)):
-        path.write_text(page(path.read_text(encoding="utf-8"), kept, blocks), encoding="utf-8")
+    write(PAGE, kept, BLOCKS)
+    write(README, kept, OF_README)
 
 
 if __name__ == "__main__":
