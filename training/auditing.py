@@ -63,22 +63,29 @@ def run_audit(
 
 
 def require_fit(net: nn.Module, x: Tensor) -> None:
-    """Refuse inputs that the network does not take."""
+    """Refuse inputs that the network does not take, and pictures of which it makes others in size."""
+    remedy = "--shape reshapes them"
+    if x.ndim == 4:
+        remedy = (
+            "--size scales pictures, --channels turns them grey or into colour, --network-argument makes a "
+            "u-dcgan of their size and channels"
+        )
     with in_mode(net, "eval"), torch.no_grad():
         try:
-            net(Torch().tensor(x[:2], net, None, None))
+            y = net(Torch().tensor(x[:2], net, None, None))
         except (RuntimeError, ValueError, IndexError) as error:
             telling = ("shape", "size", "dimension", "expected", "Expected")
-            remedy = (
-                "--size scales pictures, or --network-argument makes a u-dcgan of their size and channels"
-            )
-            remedy = remedy if x.ndim == 4 else "--shape reshapes them"
             advice = f" ({remedy})" if any(word in str(error) for word in telling) else ""
             where = f", at {place(error)}" if place(error) else ""
             raise ValueError(
                 f"expected inputs that the network takes; got shape {tuple(x.shape[1:])}: "
                 f"{str(error).splitlines()[0]}{where}{advice}"
             ) from None
+    if x.ndim == 4 and isinstance(y, torch.Tensor) and y[0].numel() != x[0].numel():
+        raise ValueError(
+            f"expected a network that leaves the size of pictures as it is; got {tuple(y.shape[1:])} of "
+            f"{tuple(x.shape[1:])} ({remedy})"
+        )
 
 
 def _in_its_range(x: Tensor, network: str, weights: Path | None) -> Tensor:

@@ -33,6 +33,7 @@ from training.objective.recipes import RECIPES
 from training.runs.batches import named_parts
 from training.runs.cli import train
 from training.runs.keeping import Keeper
+from training.runs.objective_options import settle_ramps
 from training.runs.page import write_page
 from training.weights import load_network
 
@@ -216,6 +217,48 @@ def test_what_a_recipe_says_a_file_may_override_and_the_command_line_both(folder
     finished(small("--config", "own.yaml", "--weight", "4", "--pool", "50", "--output", "run"))
     chosen = yaml.safe_load((folder / "run" / "config.yaml").read_text())
     assert [chosen[name] for name in ("pool", "refresh", "weight", "tightness")] == [50, 9, 4.0, 2.5]
+
+
+def test_what_a_recipe_was_changed_in_is_said_beside_its_name(folder, monkeypatch):
+    monkeypatch.setattr("training.runs.running.write_page", write_page)
+    options = [option for option in SMALL if option != "--no-evaluate"]
+    words = ("--recipe", "naign", "--likelihood", "2", "--learning-rate", "0.01", "--output", "run")
+    shown = finished(run("u-dcgan-digits", "digits", *options, *words))
+    assert "naign with likelihood 2.0: 300 pictures a row" in shown
+    page = (folder / "run" / "report.html").read_text(encoding="utf-8")
+    assert "<em>naign with likelihood 2.0</em>" in page
+    assert "corrector train --config run/config.yaml --output again" in page
+    assert "<em>recall, coverage</em>: how much of the real pictures" in page
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_as_it_is_has_its_name_alone(name):
+    context = train.make_context("train", ["u-dcgan-digits", "digits", "--recipe", name, "--output", "run"])
+    settle_ramps(context.params)
+    assert RECIPES[name].changed(context.params) == name
+
+
+def test_a_recipe_goes_with_an_optimizer_that_has_no_betas(folder):
+    finished(small("--recipe", "matched", "--optimizer", "sgd", "--output", "run"))
+    assert yaml.safe_load((folder / "run" / "config.yaml").read_text())["betas"] is None
+    own = ("--recipe", "matched", "--optimizer", "sgd", "--betas", "0.5,0.99", "--output", "other")
+    assert "expected --betas together with --optimizer adam or adamw" in small(*own).output
+
+
+def test_a_network_that_makes_pictures_of_another_size_is_refused(folder):
+    result = run(
+        "u-dcgan-digits",
+        "digits",
+        *SMALL,
+        "--network-argument",
+        "size=7",
+        "--recipe",
+        "naign",
+        "--output",
+        "run",
+    )
+    assert "expected a network that leaves the size of pictures as it is; got (1, " in str(result.exception)
+    assert not (folder / "run").exists()
 
 
 def test_another_recipe_is_not_laid_over_a_runs_file(folder):

@@ -50,14 +50,15 @@ class Stack(NamedTuple):
     left_out: tuple[str, ...]
 
 
-def stacked(name: str, files: Sequence[Listed], recipe: Recipe, *, skip_damaged: bool) -> Stack:
+def stacked(name: str, files: Sequence[Listed], recipe: Recipe, *, skip_damaged: bool | None) -> Stack:
     """Return the pictures of these files, decoded now or before.
 
     Args:
         name: of the data set.
         files: in order.
         recipe: what to make of each.
-        skip_damaged: whether files that are no whole pictures are left out, or refused.
+        skip_damaged: whether files that are no whole pictures are left out, or refused; None where that may
+            not be asked for.
 
     Raises:
         ValueError: a file is refused.
@@ -86,7 +87,7 @@ def stacked(name: str, files: Sequence[Listed], recipe: Recipe, *, skip_damaged:
     return found
 
 
-def _keys(files: Sequence[Listed], recipe: Recipe, *, skip_damaged: bool) -> tuple[str, str]:
+def _keys(files: Sequence[Listed], recipe: Recipe, *, skip_damaged: bool | None) -> tuple[str, str]:
     """Hashes of where pictures lie and what is made of them; and of what lies there, and what decodes it."""
     root = files[0].path.resolve().as_posix().removesuffix(files[0].name)
     kind = [root, asdict(replace(recipe, like="")), skip_damaged]
@@ -111,7 +112,7 @@ def _found(target: Path, count: int, recipe: Recipe) -> Stack | None:
     return Stack(pixels, left_out) if whole else None
 
 
-def _make(target: Path, files: Sequence[Listed], recipe: Recipe, *, skip_damaged: bool) -> None:
+def _make(target: Path, files: Sequence[Listed], recipe: Recipe, *, skip_damaged: bool | None) -> None:
     _require_room(target.parent, len(files) * prod(recipe.shape))
     checksum, done = 0, 0
     left_out: list[str] = []
@@ -127,7 +128,8 @@ def _make(target: Path, files: Sequence[Listed], recipe: Recipe, *, skip_damaged
                 if not damaged:
                     raise PictureError(words)
                 if not skip_damaged:
-                    raise DamagedError(f"{words} (skip_damaged leaves such files out)")
+                    remedy = "" if skip_damaged is None else " (skip_damaged leaves such files out)"
+                    raise DamagedError(f"{words}{remedy}")
                 left_out.append(files[done + number].name)
             out.write(answer.pixels.data)
             checksum = zlib.crc32(answer.pixels.data, checksum)

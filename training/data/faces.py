@@ -80,7 +80,7 @@ def celeba(
         size=size,
         like="CelebA's aligned ones",
     )
-    pixels, _ = stacked("celeba", files, recipe, skip_damaged=False)
+    pixels, _ = stacked("celeba", files, recipe, skip_damaged=None)
     numbers = torch.tensor(list(partition.values()))
     train, validation, test = ((numbers == i).nonzero().flatten() for i in range(3))
     return Images("celeba", torch.from_numpy(pixels), (train, validation, test))
@@ -93,7 +93,7 @@ def _partition(path: Path) -> dict[str, int]:
         name, _, part = line.strip().partition(" ")
         if part.strip() not in ("0", "1", "2") or "/" in name or "\\" in name:
             raise ValueError(
-                f"expected a picture's name and 0, 1 or 2 in {path}; got line {number}: {line!r}"
+                f"expected a picture's name and 0, 1 or 2 in {path}; got line {number}: {line[:80]!r}"
             )
         if name in found:
             raise ValueError(f"expected each picture once in {path}; got {name} again in line {number}")

@@ -68,6 +68,22 @@ class Recipe:
 
         return objective({**DEFAULTS, **self.options}, corrector or MCWEENY)
 
+    def changed(self, options: Mapping[str, Any]) -> str:
+        """Return its name, and what of these options is another than its objective has.
+
+        >>> recipe("naign").changed({"likelihood": 3.0, "weight": 0.0})
+        'naign with likelihood 3.0'
+        """
+        own = {**DEFAULTS, **self.options}
+        others = [
+            f"{name.replace('_', '-')} {options[name]}"
+            for name in DEFAULTS
+            if name in options and name not in ("ramp", "task_reduction") and options[name] != own[name]
+        ]
+        ramps = {f"{part}={shares}" for part, shares in own["ramp"].items()}
+        others += [f"ramp {ramp}" for ramp in options.get("ramp", ()) if ramp not in ramps]
+        return f"{self.name} with {', '.join(others)}" if others else self.name
+
     def __str__(self) -> str:
         said = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in self.options.items())
         return f"{self.name}: {self.about} ({said})"

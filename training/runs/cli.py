@@ -11,6 +11,7 @@ import click
 
 from corrector.cli import given_corrector, require_use, which_corrector
 from training.folder import CONFIG, require_new, require_run
+from training.objective.recipes import RECIPES
 
 from .objective_options import FROM_FILE, generative_options, require_generative, settle_ramps
 
@@ -195,7 +196,7 @@ def train(context: click.Context, /, **options: Any) -> None:
         unset = not options[name.replace("-", "_")]
         require_use(context, name, "a folder of pictures", used=folder or unset)
     require_use(context, "momentum", "--optimizer sgd", used=options["optimizer"] == "sgd")
-    require_use(context, "betas", "--optimizer adam or adamw", used=options["optimizer"] != "sgd")
+    _settle_betas(context, options)
     require_generative(context, options)
     settle_ramps(options)
     own = ":" in options["task"] or options["task"] == "none"
@@ -222,6 +223,16 @@ def train(context: click.Context, /, **options: Any) -> None:
     from .running import run_training
 
     run_training(options | {"corrector": corrector}, _resolved(context.command, options))
+
+
+def _settle_betas(context: click.Context, options: dict[str, Any]) -> None:
+    """Leave out a recipe's where another optimizer was asked for, which has none; refuse one's own."""
+    recipe = RECIPES[options["recipe"]].options if options["recipe"] else {}
+    typed = context.get_parameter_source("betas") is click.core.ParameterSource.COMMANDLINE
+    if options["optimizer"] == "sgd" and not typed and options["betas"] == recipe.get("betas"):
+        options["betas"] = None
+    else:
+        require_use(context, "betas", "--optimizer adam or adamw", used=options["optimizer"] != "sgd")
 
 
 def _settle_corrector(context: click.Context, options: dict[str, Any]) -> None:

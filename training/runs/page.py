@@ -13,6 +13,7 @@ from training.generation.generator import Generator
 from training.generation.latents import bottleneck
 from training.generation.results import tables
 from training.generation.sheets import progression
+from training.objective.recipes import RECIPES
 from training.pages import template
 
 from .cost import read_cost, said_cost
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
 _CORRUPTIONS = "noise=0.3,mask=0.25,blur,sketch,invert"
 _SUM = (1, 0)
 """Of which classes the difference of codes is added, as pictures of class 0 become ones."""
+_WORTH = {
+    "frechet, kernel": "distances of features from those of real pictures; limit: of endlessly many pictures",
+    "precision, density": "how much of what f makes lies among real pictures",
+    "recall, coverage": "how much of the real pictures lies among what f makes",
+    "classes, confident": "classes that are seen, and the share of pictures that can be read",
+    "memorisation, duplicates": "distance to training pictures, to each other, over that of real pictures",
+}
+"""What the measures are, for who has the page alone."""
 _PICTURES = 12
 _ON_THE_WAY = 3
 
@@ -60,7 +69,9 @@ def write_page(
     content = template("generator.html").render(
         network=options["network"],
         data=options["data"],
-        recipe=options["recipe"],
+        recipe=RECIPES[options["recipe"]].changed(options) if options["recipe"] else "",
+        folder=folder,
+        measures=[*_WORTH.items()] if evaluation is not None and evaluation.classifier else [],
         cost=said_cost(read_cost(folder)),
         last=in_page(sheets[-1].read_bytes()),
         collapsed=rows["after"]["collapsed"],
@@ -125,4 +136,4 @@ def _course(folder: Path, sheets: list[Path]) -> Iterator[tuple[str, str, str]]:
     for i in range(_ON_THE_WAY):
         sheet = sheets[i * (len(sheets) - 1) // _ON_THE_WAY]
         step = int(sheet.stem.removeprefix("step-"))
-        yield f"After {step} steps", in_page(sheet.read_bytes()), "The same noise."
+        yield f"After {step} step{'s' * (step != 1)}", in_page(sheet.read_bytes()), "The same noise."

@@ -34,6 +34,7 @@ from training.folder import (
 )
 from training.foreign import foreign
 from training.generation.generator import save_noise
+from training.objective.recipes import RECIPES
 
 from . import choices
 from .batches import Batches
@@ -139,7 +140,8 @@ def _concluded(
     folder = options["output"]
     rows, found = conclude(run, keeper, before), None
     if run.parts.noise is not None:
-        found = judged(run, folder, options["recipe"] or "f") if options["evaluate"] else None
+        name = RECIPES[options["recipe"]].changed(options) if options["recipe"] else "f"
+        found = judged(run, folder, name) if options["evaluate"] else None
         write_page(run, folder, rows, found, options)
     return rows, found
 

@@ -102,7 +102,9 @@ def doubts(rows: Rows) -> list[str]:
     if "task" in after and not after["task"] < rows["constant map"]["task"]:
         found.append("at its task the network is no better than a constant map")
     if not after["centred"] < 1:
-        found.append("the idempotent error is as large as what f(x) varies by: the network is not idempotent")
+        found.append(
+            "the idempotent error is as large as what outputs vary by: the network is not idempotent"
+        )
     return found
 
 
