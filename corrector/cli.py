@@ -161,7 +161,7 @@ def require_use(context: click.Context, name: str, where: str, *, used: bool) ->
     """Refuse an option that would be passed over in silence."""
     given = context.get_parameter_source(name.replace("-", "_")) is not click.core.ParameterSource.DEFAULT
     if given and not used:
-        raise click.UsageError(f"expected --{name} together with {where}; got it alone")
+        raise click.UsageError(f"expected --{name} together with {where}; got it without")
 
 
 def given_float(option: str, text: str) -> float:

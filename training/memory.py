@@ -5,7 +5,26 @@ from __future__ import annotations
 import resource
 import sys
 
+import psutil
 import torch
+
+
+def require_room(needed: int, expected: str, got: str) -> None:
+    """Refuse what does not fit into the memory that is free.
+
+    Args:
+        needed: bytes.
+        expected: what it is, in the plural, for the error.
+        got: how many, for the error.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if needed > (free := psutil.virtual_memory().available):
+        raise ValueError(
+            f"expected {expected} that fit into {free / 1e9:.1f} GB of memory; got {got}, which take "
+            f"{needed / 1e9:.1f}"
+        )
 
 
 def peak_memory(device: torch.device) -> float:

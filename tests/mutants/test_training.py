@@ -56,6 +56,12 @@ BOMB = "tests/training/test_data.py::test_an_archive_is_unpacked_no_further_than
 FETCHED = "tests/training/test_data.py::test_what_is_fetched_and_is_another_does_not_stay"
 CUT = "tests/training/test_data_cache.py::test_a_decoder_that_ends_before_it_has_said_all_is_told_of_too"
 FEW = "tests/training/test_data_cache.py::test_few_large_pictures_are_decoded_at_a_time"
+ROOM = OBJECTIVE + "::test_a_pool_that_memory_cannot_hold_is_refused"
+CHANGED = "tests/training/test_generative_runs.py::test_what_a_recipe_was_changed_in_is_said_beside_its_name"
+AS_IT_IS = "tests/training/test_generative_runs.py::test_a_recipe_as_it_is_has_its_name_alone"
+OTHER_SIZE = (
+    "tests/training/test_generative_runs.py::test_a_network_that_makes_pictures_of_another_size_is_refused"
+)
 RAMPS = OBJECTIVE + "::test_weights_grow_between_two_shares_of_the_run"
 ABSOLUTE = OBJECTIVE + "::test_absolute_errors_go_through_one_application_or_both"
 TRACELESS = OBJECTIVE + "::test_passes_beside_f_of_data_and_noise_move_no_running_average"
@@ -568,8 +574,8 @@ MUTANTS = [
     ("training/data/cache.py", "[file.name, file.size, file.changed]", "[file.name, file.size]", ANEW),
     (
         "training/data/cache.py",
-        "PIL.__version__, root,",
-        "PIL.__version__,",
+        "[root, asdict(",
+        "[asdict(",
         CACHE + "::test_a_folder_is_the_same_however_it_is_called_and_another_where_it_lies_elsewhere",
     ),
     (
@@ -1253,7 +1259,11 @@ MUTANTS = [
     ("training/runs/choices.py", "        module.double()", "        pass", RESUMED),
     ("training/runs/batches.py", "images.part(part).between(-1, 1)", "images.part(part)", SIGNED),
     ("training/runs/running.py", "math.nan if generates else", "", COURSE),
-    ("training/runs/showing.py", "span=(-1.0, 1.0)", "span=(0.0, 1.0)", MEASURED),
+    ("training/memory.py", "needed > (free", "needed < (free", ROOM),
+    ("training/objective/recipes.py", "options[name] != own[name]", "False", CHANGED),
+    ("training/objective/recipes.py", "if ramp not in ramps", "", AS_IT_IS),
+    ("training/auditing.py", "y[0].numel() != x[0].numel()", "False", OTHER_SIZE),
+    ("training/runs/showing.py", "span = (-1.0, 1.0)", "span = (0.0, 1.0)", MEASURED),
     ("training/runs/objective_options.py", "recipe | dict(", "dict(", OVERRIDDEN),
     ("training/data/images.py", "mul_(self.high - self.low)", "mul_(self.high)", RANGE),
     ("training/runs/cost.py", " if spell.end <= begin", "", GOES_ON),

@@ -13,7 +13,7 @@ from torch import nn
 from corrector.cli import Refused
 from tests.training.pictures import pixels, written
 from tests.training.runs import Halved, lively, saved_run
-from training import FourierNoise, GaussianNoise, Generator, digits, load_generator
+from training import FourierNoise, GaussianNoise, Generator, digits, load_generator, memory
 from training.data.decoding import upright
 from training.generation import cli, generating
 from training.generation.tables import complaint, power_errors
@@ -83,10 +83,10 @@ def test_a_folder_with_everything(folder):
 def test_more_pictures_than_memory_holds_are_refused_before_anything_is_made(folder, monkeypatch):
     """Kept are all where each is written, else those on the sheet."""
     free = SimpleNamespace(available=4 * 64 * (4 * 1000 + 64 * 2) + 1)
-    monkeypatch.setattr(generating.psutil, "virtual_memory", lambda: free)
+    monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: free)
     options = ("--count", 1000, "--powers", "1,2", "--output", "all")
     words = refused(run("run", *options, "--npy"))
-    assert "expected --count of pictures that fit into 0.0 GB; got 1000, which take 0.0" in words
+    assert "expected --count of pictures that fit into 0.0 GB of memory; got 1000, which take 0.0" in words
     assert not (folder / "all").exists()
     assert run("run", *options).exit_code == 0
 

@@ -13,7 +13,7 @@ from corrector import smoothstep
 from training import GaussianNoise, idempotency_loss, u_dcgan
 from training.objective.distances import ssim
 from training.objective.parts import Idempotency, Likelihood, Reconstruction, Step, Tightness
-from training.objective.pool import Pool
+from training.objective.pool import Pool, _measure
 from training.objective.recipes import DEFAULTS, PARTS, RECIPES, objective, ramp, recipe
 from training.runs.cli import train
 from training.runs.generative import Drawn, GenerativeTraining
@@ -208,10 +208,18 @@ def test_half_precision_finds_the_same_neighbours():
     pool = Pool(512, 3, lambda count, g: torch.randn(count, 1, 8, 8, generator=g), 7)
     pool.renew(net, x)
     pool.pictures.copy_(x.flatten(1)[:1] + 0.1 * torch.randn(512, 64, generator=generator(8)))
+    _measure(pool)
     apart = torch.cdist(x.flatten(1).double(), pool.pictures.double())
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(pool.nearest(x), pool.inputs[apart.argmin(1)])
     assert pool.nearest(x.bfloat16()).dtype == torch.bfloat16
+
+
+def test_a_pool_that_memory_cannot_hold_is_refused():
+    with pytest.raises(
+        ValueError, match=r"a pool of inputs that fit into .* GB of memory; got 1000000000000, "
+    ):
+        Pool(10**12, 1, GaussianNoise((1, 8, 8)), seed=0)
 
 
 def test_a_pool_that_was_loaded_has_the_same_inputs():

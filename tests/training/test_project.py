@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from PIL import Image
 from scipy.stats import beta
 
-from tests.training.pictures import pixels, png, written
+from tests.training.pictures import faces, pixels, png, written
 from tests.training.runs import lively, saved_run
-from training import GaussianNoise, Generator, digits
+from training import GaussianNoise, Generator, celeba, digits
 from training.data.decoding import Recipe, decoded, upright
 from training.generation import cli
 from training.generation.corruptions import Corruption
@@ -63,6 +63,19 @@ def test_a_folder_is_projected_picture_by_picture(folder, power):
     head = result.output.splitlines()[2].split()
     assert head == ["distance", "error", "relative", "centred", "kept", "rank"]
     assert (folder / "out" / "sheet.png").exists()
+
+
+def test_celebas_test_pictures_are_cut_as_for_training(folder):
+    where = faces(folder / "CelebA", (6, 3, 4), make=noise_picture)
+    result = run("run", "celeba", "--data-dir", where, "--fit", "--output", "out")
+    assert result.exit_code == 0, result.output
+    cut = celeba(where).part("test")
+    assert len(pictures(folder / "out" / "projected")) == len(cut) == 4
+    assert np.array_equal(pictures(folder / "out" / "projected"), expected(fitted(cut[:], (1, 8, 8))))
+
+
+def noise_picture(seed):
+    return np.random.default_rng(seed).integers(0, 256, (218, 178, 3), dtype=np.uint8)
 
 
 def test_what_was_corrupted_is_beside_its_original(folder):
@@ -162,7 +175,7 @@ def test_tensors_are_fitted_as_files_are(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "none"], "expected digits, mnist, or pictures or a folder of them; got none"),
+        (["run", "none"], "expected digits, mnist, celeba, or pictures or a folder of them; got none"),
         (["none", "own"], "expected a run's folder or a .safetensors file; got none, which is not there"),
         (["empty", "own"], "expected a finished run, with empty/network.safetensors; got a folder without"),
         (["run", "empty"], "expected pictures (.bmp, "),

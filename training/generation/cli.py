@@ -151,7 +151,7 @@ def _numbers(option: str, text: str, least: int, most: int) -> tuple[int, ...]:
 )
 @click.option("--fit", is_flag=True, help="Crop, scale and turn pictures into what the network takes.")
 @click.option(
-    "--count", type=click.IntRange(min=1), help="Of pictures, at most.  [default: all; digits, mnist: 256]"
+    "--count", type=click.IntRange(min=1), help="Of pictures, at most.  [default: all; of a data set: 256]"
 )
 @_common
 @click.pass_context
@@ -159,7 +159,8 @@ def project(context: click.Context, /, run: str, pictures: tuple[str, ...], **op
     """Put pictures through a trained network: back to the data, where it has learned that.
 
     RUN is the folder of a finished run, or a .safetensors file with its network; PICTURES are files, folders
-    of them, or digits or mnist, whose test pictures are taken.  Writes what f makes of each, and a sheet.
+    of them, or digits, mnist or celeba, whose test pictures are taken, the last cut as for training.  Writes
+    what f makes of each, and a sheet.
 
     --corrupt does something to the pictures first, and then it is known what should come back: noise=0.3
     (standard deviation), mask=0.25 (share of the area), blur=1 (pixels), sketch=3, pixelate=2, grey, invert.
@@ -169,8 +170,8 @@ def project(context: click.Context, /, run: str, pictures: tuple[str, ...], **op
 
     Exit status 1: what comes out collapsed, or is not finite.
     """
-    named = any(name == "mnist" for name in pictures)
-    require_use(context, "data-dir", "mnist", used=named)
+    named = any(name in ("mnist", "celeba") for name in pictures)
+    require_use(context, "data-dir", "mnist or celeba", used=named)
     from training.cli import given_device
 
     from .projecting import run_project

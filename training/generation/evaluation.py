@@ -107,9 +107,9 @@ def evaluate(
     if not span[0] < span[1]:
         raise ValueError(f"`span` must be black and white, the first less; got {span}")
     sets = {"real": real, "train": train, "held_out": held_out}
-    seen = classifier or _format_of(real)
+    seen = classifier or _format_of(*sets.values())
     plain = {key: seen.pictures(x, key) for key, x in sets.items()}
-    for key, x in sets.items():
+    for key, x in sets.items() if classifier else ():
         seen.require_range(x, key)
     seen.pictures(noise, "noise")
     count = min(len(noise), *map(len, sets.values()))
@@ -215,14 +215,15 @@ _UNKNOWN: dict[str, Any] = {
 )
 
 
-def _format_of(real: Tensor) -> Format:
-    """That of pictures which no classifier was trained on."""
+def _format_of(real: Tensor, *others: Tensor) -> Format:
+    """That of pictures which no classifier was trained on: from their least number to their greatest."""
     if real.ndim != 4:
         raise ValueError(
             "expected `real` of shape (n, channels, height, width) without a classifier; "
             f"got {tuple(real.shape)}"
         )
-    return Format((real.shape[1], real.shape[2], real.shape[3]), float(real.min()), float(real.max()))
+    low, high = (min(float(x.min()) for x in (real, *others)), max(float(x.max()) for x in (real, *others)))
+    return Format((real.shape[1], real.shape[2], real.shape[3]), low, high)
 
 
 def _choice(x: Tensor, count: int, seed: int) -> Tensor:

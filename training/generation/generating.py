@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 import torch
 
 from analysis.plotting import save
@@ -16,6 +15,7 @@ from training.data import NOISES
 from training.data.encoding import write_picture
 from training.data.progress import progress
 from training.foreign import foreign
+from training.memory import require_room
 from training.subjects import named_images, named_network
 
 from .generator import load_generator
@@ -90,7 +90,9 @@ def run_generate(run: str, options: Mapping[str, Any]) -> tuple[str, dict[str, A
     generator = loaded(run, options, noise)
     codes = _bottleneck(generator, images, options) if options["latents"] else None
     kept = options["count"] if options["npy"] or options["separate"] else _SHOWN
-    _require_memory(generator.shape, options["count"], kept * len(options["powers"]))
+    # Noise, three sets while f is applied, and all that is kept.
+    needed = 4 * prod(generator.shape) * (4 * options["count"] + kept * len(options["powers"]))
+    require_room(needed, "--count of pictures", str(options["count"]))
     with foreign():
         z = generator.draw(options["count"], options["seed"])
         rows, pictures = [], {0: generator.pictures(z[:kept])}
@@ -113,16 +115,6 @@ def run_generate(run: str, options: Mapping[str, Any]) -> tuple[str, dict[str, A
                 save(draw(), draft / f"{name}.png")
     said = {"pictures": len(z), "rows": [row.as_dict() for _, row in rows], "written": str(output)}
     return "\n".join([*_table(rows), f"\nwritten to {output}"]), said, complaint(rows, "the noise's")
-
-
-def _require_memory(shape: Sequence[int], count: int, kept: int) -> None:
-    """Refuse more pictures than memory holds: noise, three sets while f is applied, and all that is kept."""
-    needed, free = 4 * prod(shape) * (4 * count + kept), psutil.virtual_memory().available
-    if needed > free:
-        raise ValueError(
-            f"expected --count of pictures that fit into {free / 1e9:.1f} GB; got {count}, which take "
-            f"{needed / 1e9:.1f}: fewer at a time, each with a --seed of its own, do"
-        )
 
 
 def _table(rows: Sequence[tuple[str, PowerErrors]]) -> list[str]:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     Pictures = Float[Tensor, "n channels height width"]
     Distances = Float[Tensor, " n"]
 
-_NAMED = ("digits", "mnist")
+_NAMED = ("digits", "mnist", "celeba")
 _SHOWN = 32
 """Pictures on a sheet, at most."""
 _TAKEN = 256

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from analysis.frameworks import in_mode
 from training.generators import generator
+from training.memory import require_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,9 @@ class Pool(nn.Module):
         noise: draws inputs in single precision or double, given how many and a generator.
         seed: of the inputs.
 
+    Raises:
+        ValueError: they do not fit into memory.
+
     Cost: P passes of f each time, and for a batch of B pictures with D numbers 2·B·P·D operations; memory of
     2·P·D numbers, of which a checkpoint holds half: 201 MB for 4096 pictures of 64×64×3; while inputs are
     drawn, that of the noise's draw beside it.
@@ -48,6 +52,8 @@ class Pool(nn.Module):
         super().__init__()
         self.count, self.every, self.noise, self.seed = count, every, noise, seed
         first = noise(1, generator(seed))[0]
+        # Inputs, pictures, and what a draw or a pass takes beside them.
+        require_room(3 * count * first.numel() * first.element_size(), "a pool of inputs", str(count))
         self.register_buffer("pictures", torch.zeros(count, first.numel(), dtype=first.dtype))
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
         self.register_buffer("inputs", torch.zeros(count, *first.shape, dtype=first.dtype), persistent=False)

@@ -177,12 +177,18 @@ def _there(options: Mapping[str, Any]) -> set[str]:
 def require_generative(context: click.Context, options: dict[str, Any]) -> None:
     """Refuse options that would be passed over in silence."""
     generates = options["source"] != "none"
+    if options["recipe"] and not generates:
+        raise click.UsageError("expected --source gaussian or fourier with --recipe; got none")
     defaults = {param.name: param.default for param in context.command.params}
     for name in (*_ONLY, *_ONLY_ELSEWHERE):
         key = name.replace("-", "_")
         as_by_default = options[key] in (defaults[key], ())  # as the file of another run says
-        used = as_by_default or generates == (name in _ONLY)
-        require_use(context, name, "--source or --recipe" if name in _ONLY else "--source none", used=used)
+        if name in _ONLY:
+            require_use(context, name, "--source or --recipe", used=generates or as_by_default)
+        elif generates and options[key] is not None and not as_by_default:
+            raise click.UsageError(
+                f"expected --{name} without --recipe and --source; got it with one of them"
+            )
     if context.get_parameter_source("recipe") is _TYPED:
         _require_nothing_else(options["recipe"], context.meta.get(FROM_FILE, {}))
     # A recipe's own, and those of another run's file, may stay where their part is left out.
@@ -190,7 +196,7 @@ def require_generative(context: click.Context, options: dict[str, Any]) -> None:
     for name, part in _OF_PARTS.items() if generates else ():
         if name in typed and not any(options[one] for one in part):
             option, needed = name.replace("_", "-"), " or ".join(f"--{one}" for one in part)
-            raise click.UsageError(f"expected --{option} together with {needed} above 0; got it alone")
+            raise click.UsageError(f"expected --{option} together with {needed} above 0; got it without")
     if "task_weight" in typed and options["task"] == "none":
         raise click.UsageError("expected --task-weight together with a task; got it with --task none")
     there = _there(options)
@@ -201,8 +207,6 @@ def require_generative(context: click.Context, options: dict[str, Any]) -> None:
     require_use(context, "evaluate", "--source or --recipe", used=generates or "evaluate" not in typed)
     if generates and options["weight"] and options["at"] == "nearest" and not options["likelihood"]:
         raise click.UsageError("expected --likelihood above 0 with --at nearest, or another --at; got 0")
-    if options["recipe"] and not generates:
-        raise click.UsageError("expected --source gaussian or fourier with --recipe; got none")
     if generates:
         _require_of_pictures(options)
 

@@ -121,9 +121,12 @@ def run_training(options: Mapping[str, Any], resolved: Mapping[str, Any]) -> Non
         stopped = "the outputs are collapsed in the end"
         if not keeper.progressed.spread:
             stopped = "the outputs were collapsed at the beginning, and are in the end"
-            advice = "more --epochs, a larger --learning-rate or another initialisation may help"
+            advice = (
+                "more --epochs, another --learning-rate, a lower --weight or other first weights may help"
+            )
     if stopped:
-        raise Refused(f"{stopped}; {advice}. The network is in {folder / NETWORK}")
+        page = f", what it makes in {folder / PAGE}" if generates else ""
+        raise Refused(f"{stopped}; {advice}. The network is in {folder / NETWORK}{page}")
     for doubt in doubts(rows):
         click.echo(f"corrector: {doubt}", err=True)
     best = keeper.progressed.best_step
