@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 from analysis.plotting import save
@@ -45,6 +46,18 @@ SEARCHED = {
     "matched by ordinary": (f"{MATCHED} --rule ordinary", HIGHER, "weight", (0.5, 1, 2)),
 }
 """Of each objective the rates and the weights that are tried, each with each."""
+BEFORE = {
+    "paper": (("1e-3", 10), ("3e-4", 10), *(("3e-3", weight) for weight in (0.1, 1, 10))),
+    "ign": tuple(("3e-3", weight) for weight in (0.5, 2.5, 10)),
+    "naign": (
+        *(("3e-4", weight) for weight in (0.3, 1, 3)),
+        *((rate, 10) for rate in ("1e-3", "3e-3", "1e-2")),
+    ),
+    "matched": tuple(("3e-4", weight) for weight in (0.5, 1, 2)),
+    "matched by target": tuple(("3e-4", weight) for weight in (0.5, 1, 2)),
+    "matched by ordinary": (("3e-4", 0.5),),
+}
+"""And those that were tried at first, where the best lay at an edge and the grid was moved."""
 STUDIES = {
     "search": {
         "of": DIGITS,
@@ -56,8 +69,7 @@ STUDIES = {
                 f"{words} {OURS} --learning-rate {rate} --{option} {weight}"
             )
             for kind, (words, rates, option, weights) in SEARCHED.items()
-            for rate in rates
-            for weight in weights
+            for rate, weight in (*product(rates, weights), *BEFORE[kind])
         },
     },
     "digits": {
@@ -161,8 +173,8 @@ def an_epoch(folder, study, words):
         trained(run, [*study["of"].split(), *words.split(), "--no-evaluate"], SEEDS[0], count)
         spells = read_cost(run)
         spent.append((sum(spell.seconds for spell in spells), spells[-1].end))
-    epochs = study["timed"][1] - study["timed"][0]
-    return [(long - short) / epochs for short, long in zip(*spent, strict=True)]
+    more = study["timed"][1] - study["timed"][0]
+    return [(long - short) / more for short, long in zip(*spent, strict=True)]
 
 
 def epochs(study, folder, kinds):

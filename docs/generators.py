@@ -10,7 +10,7 @@ import statistics
 from pathlib import Path
 
 from blocks import number, write
-from generator_studies import KEPT, POWERS, SEARCHED, STUDIES, chosen, tried
+from generator_studies import BEFORE, KEPT, POWERS, SEARCHED, STUDIES, chosen, tried
 
 from training.objective.recipes import RECIPES
 
@@ -118,8 +118,8 @@ def searched(kept):
         _, rates, option, weights = SEARCHED[kind]
         each = f"--learning-rate {', '.join(rates)}; --{option} {', '.join(map(str, weights))}"
         taken = words[words.index("--learning-rate") :]
-        failed = len(rates) * len(weights) - len(found)
-        spread = _range(found) + f", {failed} diverged" * bool(failed)
+        of = len(rates) * len(weights) + len(BEFORE[kind])
+        spread = f"{_range(found)}, {of} runs" + f", {of - len(found)} diverged" * (of > len(found))
         yield f"| {kind} | {each} | {taken} | {number(min(found))} | {spread} |"
 
 

@@ -77,6 +77,11 @@ def test_what_is_said_of_the_search_is_true():
             for weight in weights
         }
         assert len(found) == 12
+        before = [
+            runs[f"{kind}, rate {rate}, {option} {weight}"]["seeds"][0]["validation"]
+            for rate, weight in generator_studies.BEFORE[kind]
+        ]
+        assert min(before) > min(found.values())
         (rate, weight), least = min(found.items(), key=lambda item: item[1])
         best = f"--learning-rate {rate} --{option} {weight}"
         assert generator_studies.chosen(runs)[kind] == f"{words} {generator_studies.OURS} {best}"

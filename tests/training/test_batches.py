@@ -125,3 +125,15 @@ def test_a_table_goes_on_where_its_checkpoint_was_written(tmp_path):
 def test_a_table_that_lost_rows_is_refused(tmp_path):
     with pytest.raises(ValueError, match="as the checkpoint knows it, 10 bytes or more; got less"):
         History(tmp_path / "metrics.csv", 10, ["task"])
+
+
+def test_data_are_known_by_all_their_numbers():
+    """Those with a gradient too, and in any order: another number, or another order, is other data."""
+    x = torch.arange(12.0).reshape(6, 2).requires_grad_()
+    parts = Parts(x, torch.arange(4), x[4:5], x[5:])
+    same = Parts(x.detach().clone(), torch.arange(4), x[4:5], x[5:])
+    assert parts.checksum() == same.checksum()
+    other = x.detach().clone()
+    other[0, 0] += 1
+    assert Parts(other, torch.arange(4), x[4:5], x[5:]).checksum() != parts.checksum()
+    assert Parts(x, torch.arange(4).flip(0), x[4:5], x[5:]).checksum() != parts.checksum()

@@ -70,7 +70,9 @@ class Parts:
             known.append(self.train.pixels if isinstance(self.train, Pictures) else self.train)
         found = 0
         for x in known:
-            found = checked_sum(x.contiguous().view(torch.uint8).numpy(), "Checking the data", found)
+            found = checked_sum(
+                x.detach().cpu().contiguous().view(torch.uint8).numpy(), "Checking the data", found
+            )
         return found
 
 
