@@ -3,7 +3,7 @@
 # make test      format, types, import contracts, docstring examples, tests
 # make docs      the tables and pictures of README and docs: families, best members, gradients, the demo again
 # make findings  the sweeps that docs/findings.md tells of, trained again (an hour and a half), and their tables
-# make generators  the networks that docs/generators.md compares, trained again (four hours), and their tables
+# make generators  the networks that docs/generators.md compares, trained again (six hours), and their tables
 
 PYTHON ?= python3
 BIN := .venv/bin

@@ -5,10 +5,11 @@
 FOLDER gets a run for each objective and seed; those that have ended are not trained again, and one that was
 interrupted goes on.  Every objective of a study gets the time that its first one takes for its epochs, by the
 clock: what an epoch takes is the difference of two short runs, and the number of epochs follows.  Two runs go
-side by side, each on one core, these too; on two cores all studies take about four hours.
+side by side, each on one core, these too; on two cores all studies take about six hours.
 
-The study "search" chooses the rate and one weight of each objective by the Fréchet distance of f(z) to the
-validation pictures; "digits" trains what was chosen with other seeds, and measures it on test pictures.
+The studies "search" and "mnist search" choose the rate and one weight of each objective by the Fréchet
+distance of f(z) to the validation pictures; "digits" and "mnist" train what was chosen with other seeds, and
+measure it on test pictures.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from itertools import product
 from pathlib import Path
 
 from analysis.plotting import save
-from training import classifier, digits, load_generator
+from training import classifier, digits, load_generator, mnist
 from training.generation.distances import frechet_distance
 from training.generation.powers import power_name
 from training.generation.sheets import progression
@@ -31,53 +32,90 @@ HERE = Path(__file__).parent
 KEPT = HERE / "generators.json"
 DIGITS = "u-dcgan-digits digits --network-argument widths=[32,64,128]"
 MNIST = "u-dcgan-mnist-small mnist"
+DATA = {DIGITS: digits, MNIST: mnist}
 MATCHED = "--recipe matched"
 OURS = "--schedule cosine --betas 0.5,0.99 --batch-size 128"
 """Our own recipes' optimiser but for its rate."""
 SEEDS = (0, 1, 2)
-HIGHER = ("1e-3", "3e-3", "1e-2", "3e-2")
-LOWER = ("3e-5", "1e-4", "3e-4", "1e-3")
-SEARCHED = {
-    "paper": ("--recipe paper", LOWER, "weight", (0.01, 0.1, 1)),
-    "ign": ("--recipe ign", LOWER, "tightness", (0.5, 2.5, 10)),
-    "naign": ("--recipe naign", HIGHER, "likelihood", (0.3, 1, 3)),
-    "matched": (MATCHED, HIGHER, "weight", (0.5, 1, 2)),
-    "matched by target": (f"{MATCHED} --rule target", HIGHER, "weight", (0.5, 1, 2)),
-    "matched by ordinary": (f"{MATCHED} --rule ordinary", HIGHER, "weight", (0.5, 1, 2)),
+LOWER, HIGHER = ("3e-5", "1e-4", "3e-4", "1e-3"), ("1e-3", "3e-3", "1e-2", "3e-2")
+
+
+def cross(rate, weight, rates, weights):
+    """A rate and a weight, other rates with that weight, and other weights with that rate."""
+    return ((rate, weight), *((other, weight) for other in rates), *((rate, other) for other in weights))
+
+
+TARGET, ORDINARY = f"{MATCHED} --rule target", f"{MATCHED} --rule ordinary"
+SEARCHES = {
+    "search": {
+        "paper": (
+            "--recipe paper",
+            "weight",
+            (
+                *product(LOWER, (0.01, 0.1, 1)),
+                *(("1e-3", 10), ("3e-4", 10), ("3e-3", 0.1), ("3e-3", 1), ("3e-3", 10)),
+            ),
+        ),
+        "ign": ("--recipe ign", "tightness", (*product((*LOWER, "3e-3"), (0.5, 2.5, 10)),)),
+        "naign": (
+            "--recipe naign",
+            "likelihood",
+            (*product(("3e-4", *HIGHER), (0.3, 1, 3)), *product(HIGHER[:3], (10,))),
+        ),
+        "matched": (MATCHED, "weight", (*product(("3e-4", *HIGHER), (0.5, 1, 2)),)),
+        "matched by target": (TARGET, "weight", (*product(("3e-4", *HIGHER), (0.5, 1, 2)),)),
+        "matched by ordinary": (ORDINARY, "weight", (("3e-4", 0.5), *product(HIGHER, (0.5, 1, 2)))),
+    },
+    "mnist search": {
+        "paper": ("--recipe paper", "weight", cross("3e-4", 0.1, ("1e-4", "1e-3"), (0.01, 1))),
+        "ign": ("--recipe ign", "tightness", cross("3e-4", 2.5, ("1e-4", "1e-3"), (0.5, 10))),
+        "naign": (
+            "--recipe naign",
+            "likelihood",
+            (*cross("3e-3", 1, ("3e-4", "1e-3", "1e-2"), (0.3, 3)), ("3e-2", 1)),
+        ),
+        "matched": (
+            MATCHED,
+            "weight",
+            (*cross("3e-3", 1, ("3e-4", "1e-3", "1e-2"), (0.5, 2)), ("3e-3", 4), ("1e-2", 2)),
+        ),
+    },
 }
-"""Of each objective the rates and the weights that are tried, each with each."""
-BEFORE = {
-    "paper": (("1e-3", 10), ("3e-4", 10), *(("3e-3", weight) for weight in (0.1, 1, 10))),
-    "ign": tuple(("3e-3", weight) for weight in (0.5, 2.5, 10)),
-    "naign": (
-        *(("3e-4", weight) for weight in (0.3, 1, 3)),
-        *((rate, 10) for rate in ("1e-3", "3e-3", "1e-2")),
-    ),
-    "matched": tuple(("3e-4", weight) for weight in (0.5, 1, 2)),
-    "matched by target": tuple(("3e-4", weight) for weight in (0.5, 1, 2)),
-    "matched by ordinary": (("3e-4", 0.5),),
-}
-"""And those that were tried at first, where the best lay at an edge and the grid was moved."""
+"""Of each objective the rates, and the weights of which part, that are tried."""
+
+
+def pieces(search):
+    """The objectives of a search, by name, and their options."""
+    return {
+        f"{kind}, rate {rate}, {option} {weight}": (
+            f"{words} {OURS} --learning-rate {rate} --{option} {weight}"
+        )
+        for kind, (words, option, points) in SEARCHES[search].items()
+        for rate, weight in points
+    }
+
+
 STUDIES = {
     "search": {
         "of": DIGITS,
         "epochs": 250,
         "timed": (10, 60),
         "seeds": (3,),
-        "runs": {
-            f"{kind}, rate {rate}, {option} {weight}": (
-                f"{words} {OURS} --learning-rate {rate} --{option} {weight}"
-            )
-            for kind, (words, rates, option, weights) in SEARCHED.items()
-            for rate, weight in (*product(rates, weights), *BEFORE[kind])
-        },
+        "runs": pieces("search"),
     },
     "digits": {
         "of": DIGITS,
         "epochs": 1000,
         "timed": (10, 110),
-        "searched": ("paper", "ign", "naign", "matched"),
+        "searched": ("search", ("paper", "ign", "naign", "matched")),
         "runs": {name: f"--recipe {name}" for name in ("projector", "paper", "ign", "naign", "matched")},
+    },
+    "mnist search": {
+        "of": MNIST,
+        "epochs": 7,
+        "timed": (1, 3),
+        "seeds": (3,),
+        "runs": pieces("mnist search"),
     },
     "mnist": {
         "of": MNIST,
@@ -85,14 +123,16 @@ STUDIES = {
         "timed": (1, 3),
         "runs": {
             "matched": MATCHED,
-            "matched, ordinary rule": f"{MATCHED} --rule ordinary",
-            "matched, target rule": f"{MATCHED} --rule target",
+            "matched, ordinary rule": ORDINARY,
+            "matched, target rule": TARGET,
             "matched, no rule": f"{MATCHED} --weight 0",
             "paper": "--recipe paper",
             "ign": "--recipe ign",
             "naign": "--recipe naign",
             "naign, our optimiser": f"--recipe naign {OURS} --learning-rate 1e-3",
+            "projector": "--recipe projector",
         },
+        "searched": ("mnist search", ("paper", "ign", "naign", "matched")),
     },
     "rules": {
         "of": DIGITS,
@@ -102,8 +142,8 @@ STUDIES = {
             "modified, order 1": MATCHED,
             "modified, order 2": f"{MATCHED} --order 2",
             "modified, widest basin": f"{MATCHED} --alphas 0,312/125,2/125,-63/25,126/125",
-            "target": f"{MATCHED} --rule target",
-            "ordinary": f"{MATCHED} --rule ordinary",
+            "target": TARGET,
+            "ordinary": ORDINARY,
             "inner": f"{MATCHED} --rule inner",
             "outer": f"{MATCHED} --rule outer",
         },
@@ -140,21 +180,22 @@ MEASURES = (
     "variance",
 )
 POWERS = ("f", "f³", "f⁵")
+_DIVERGED = "expected finite"
+"""What a run says in the end that has no network."""
 
 
 def objectives(name, kept):
     """The options of a study's runs, and those that the search chose."""
     study = STUDIES[name]
-    return study["runs"] | {
-        f"{kind}, searched": chosen(kept["search"]["runs"])[kind] for kind in study.get("searched", ())
-    }
+    search, kinds = study.get("searched", (None, ()))
+    return study["runs"] | {f"{kind}, searched": chosen(search, kept)[kind] for kind in kinds}
 
 
-def chosen(runs):
-    """The options of each objective that did best in the search."""
+def chosen(search, kept):
+    """The options of each objective that did best in a search."""
     return {
-        kind: min(tried(runs, kind), key=lambda run: run["seeds"][0]["validation"])["options"]
-        for kind in SEARCHED
+        kind: min(tried(kept[search]["runs"], kind), key=lambda run: run["seeds"][0]["validation"])["options"]
+        for kind in SEARCHES[search]
     }
 
 
@@ -223,7 +264,8 @@ def trained(folder, words, seed, count):
             text=True,
         )
         # Exit status 1 is for pictures that collapsed, or a loss that is not finite: results both.
-        if ended.returncode not in (0, 1):
+        whole = (folder / "summary.json").is_file()
+        if ended.returncode not in (0, 1) or not (whole or _DIVERGED in ended.stderr):
             raise RuntimeError(f"expected a run in {folder} to end; got {ended.stderr}")
     return (folder / "summary.json").is_file()
 
@@ -254,9 +296,8 @@ def tested(folder):
     }
 
 
-def validated(folder):
-    """The Fréchet distance of f(z) to digits to validate on, of which no table is made."""
-    images = digits()
+def validated(folder, images):
+    """The Fréchet distance of f(z) to pictures to validate on, of which no table is made."""
     learnt, held_out, test = (images.part(name) for name in ("train", "validation", "test"))
     eye = classifier(learnt[:], learnt.labels, test[:], test.labels)
     made = load_generator(folder)
@@ -265,11 +306,11 @@ def validated(folder):
     return {"validation": frechet_distance(real, found)}
 
 
-def figures_of(folder, words, seed, count, *, search):
-    """Train, and return what is kept of it."""
-    if not trained(folder, [*words, "--no-evaluate"] if search else words, seed, count):
+def figures_of(folder, words, seed, count, *, validating=None):
+    """Train, and return what is kept of it: of a search the distance to pictures to validate on."""
+    if not trained(folder, [*words, "--no-evaluate"] if validating else words, seed, count):
         return {"diverged": True}
-    return _short(validated(folder) if search else tested(folder))
+    return _short(validated(folder, validating()) if validating else tested(folder))
 
 
 def carried_out(name, folder, kept):
@@ -291,7 +332,7 @@ def carried_out(name, folder, kept):
                 [*study["of"].split(), *words.split()],
                 seed,
                 counts[kind]["epochs"],
-                search=name == "search",
+                validating=DATA[study["of"]] if name in SEARCHES else None,
             )
             for seed in seeds
             for kind, words in study["runs"].items()

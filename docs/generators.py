@@ -10,7 +10,7 @@ import statistics
 from pathlib import Path
 
 from blocks import number, write
-from generator_studies import BEFORE, KEPT, POWERS, SEARCHED, STUDIES, chosen, tried
+from generator_studies import KEPT, POWERS, SEARCHES, STUDIES, chosen, tried
 
 from training.objective.recipes import RECIPES
 
@@ -28,7 +28,7 @@ SHOWN = {
     "copies": "copies",
 }
 """Columns of a table."""
-TABLES = [name for name in STUDIES if name != "search"]
+TABLES = [name for name in STUDIES if name not in SEARCHES]
 """What has one."""
 
 
@@ -108,19 +108,33 @@ def in_short(name):
     return lines
 
 
-def searched(kept):
-    """Write what was tried, and what of it is taken."""
-    runs = kept["search"]["runs"]
-    yield "| | tried | taken | Fréchet to validation pictures | of all that were tried |"
-    yield "|---|---|---|---|---|"
-    for kind, words in chosen(runs).items():
-        found = [run["seeds"][0]["validation"] for run in tried(runs, kind)]
-        _, rates, option, weights = SEARCHED[kind]
-        each = f"--learning-rate {', '.join(rates)}; --{option} {', '.join(map(str, weights))}"
-        taken = words[words.index("--learning-rate") :]
-        of = len(rates) * len(weights) + len(BEFORE[kind])
-        spread = f"{_range(found)}, {of} runs" + f", {of - len(found)} diverged" * (of > len(found))
-        yield f"| {kind} | {each} | {taken} | {number(min(found))} | {spread} |"
+def searched(name):
+    """Write what a search tried, and what of it is taken."""
+
+    def lines(kept):
+        yield "| | tried | taken | Fréchet to validation pictures | of all that were tried |"
+        yield "|---|---|---|---|---|"
+        for kind, words in chosen(name, kept).items():
+            _, option, points = SEARCHES[name][kind]
+            found = [run["seeds"][0]["validation"] for run in tried(kept[name]["runs"], kind)]
+            lost = len(points) - len(found)
+            spread = f"{_range(found)}, {len(points)} runs" + f", {lost} diverged" * (lost > 0)
+            taken = words[words.index("--learning-rate") :]
+            yield f"| {kind} | {_points(option, points)} | {taken} | {number(min(found))} | {spread} |"
+
+    return lines
+
+
+def _points(option, points):
+    """Rates and weights that were tried, rates together that were tried with the same weights."""
+    together = {}
+    for rate in sorted({rate for rate, _ in points}, key=float):
+        weights = sorted(weight for other, weight in points if other == rate)
+        together.setdefault(tuple(weights), []).append(rate)
+    crossed = "; ".join(
+        f"{', '.join(rates)} with {', '.join(map(str, weights))}" for weights, rates in together.items()
+    )
+    return f"--learning-rate, --{option}: {crossed}"
 
 
 def commands(kept):
@@ -132,7 +146,11 @@ def commands(kept):
             yield f"  - {kind}: `{options}`, {run['steps']} steps, {_spent(run)}"
 
 
-BLOCKS = {"search": searched, **{name: table(name) for name in TABLES}, "commands": commands}
+BLOCKS = {
+    **{name: searched(name) for name in SEARCHES},
+    **{name: table(name) for name in TABLES},
+    "commands": commands,
+}
 """By the words that mark them on the page."""
 OF_README = {"generators, mnist": in_short("mnist")}
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from torch.nn.functional import interpolate
 
 from training.generation.corruptions import CORRUPTIONS, Corruption, parsed
 
@@ -81,6 +82,18 @@ def test_pixels_that_are_squares_beside_a_double_loop(side):
             square = X[..., top : top + side, left : left + side]
             expected[..., top : top + side, left : left + side] = square.mean((2, 3), keepdim=True)
     assert torch.allclose(Corruption("pixelate", side)(X), expected, atol=1e-12)
+
+
+def test_squares_larger_than_a_picture_take_no_more_than_it(monkeypatch):
+    sides = []
+
+    def seen(x, scale_factor, mode):
+        sides.append(scale_factor)
+        return interpolate(x, scale_factor=scale_factor, mode=mode)
+
+    monkeypatch.setattr("training.generation.corruptions.interpolate", seen)
+    assert torch.allclose(Corruption("pixelate", 4096)(X), X.mean((2, 3), keepdim=True).expand_as(X))
+    assert sides == [max(X.shape[2:])]
 
 
 def test_grey_and_negatives():

@@ -161,6 +161,7 @@ HOSTILE = {
     "bomb.png": (holds(png(60_000, 60_000)), "at most 67108864 pixels in .*bomb.png; got far more"),
     "large.png": (holds(png(9_000, 9_000)), "at most 67108864 pixels in .*large.png; got 9000×9000"),
     "phone.heic": (holds(b"x"), "pictures that are read .*; got .*phone.heic"),
+    "saved.jfif": (holds(b"x"), "pictures that are read .*; got .*saved.jfif"),
     "pipe.png": (os.mkfifo, "files and folders; got something else, .*pipe.png"),
     "link.png": (lambda path: path.symlink_to("/etc/passwd"), "got a link, .*link.png -> /etc/passwd"),
     "inside.png": (lambda path: path.symlink_to("00.png"), "got a link, .*inside.png -> 00.png"),
@@ -195,7 +196,8 @@ def test_what_cannot_be_read_as_it_is_is_an_error_that_names_it(tmp_path, name, 
 def test_damaged_files_are_an_error_unless_they_are_skipped_which_is_said(tmp_path, name, size):
     stack = pixels()
     DAMAGED[name](written(tmp_path, stack) / name)
-    with pytest.raises(ValueError, match=rf"^expected a .*{name}; got.*skip_damaged leaves such files out"):
+    remedy = r"\(skip_damaged, or --skip-damaged, leaves such files out\)"
+    with pytest.raises(ValueError, match=rf"^expected a .*{name}; got.*{remedy}"):
         image_folder(tmp_path, size)
     for _ in range(2):  # the second from the cache
         with pytest.warns(UserWarning, match=f"left 1 damaged files of 25 in .* out: {name}$"):
@@ -203,6 +205,27 @@ def test_damaged_files_are_an_error_unless_they_are_skipped_which_is_said(tmp_pa
         assert images.left_out == (name,)
         assert repr(images).endswith("20 + 2 + 2, 1 left out)")
         assert size or np.array_equal(together(images), stack)
+
+
+def test_files_of_no_known_kind_are_passed_over_which_is_said(tmp_path):
+    stack = pixels()
+    written(tmp_path, stack)
+    (tmp_path / "in").mkdir()
+    for name in (
+        "IMG_0001",
+        "in/b.odd",
+        "c.unknown",
+        "d.thing",
+        "notes.txt",
+        "list.csv",
+        ".hidden",
+        "all.gz",
+    ):
+        (tmp_path / name).write_bytes(b"x")
+    words = r"passed over 4 files in .* no pictures by their names: IMG_0001, c.unknown, d.thing, …$"
+    with pytest.warns(UserWarning, match=words):
+        images = image_folder(tmp_path)
+    assert np.array_equal(together(images), stack)
 
 
 def test_the_first_file_may_be_damaged(tmp_path):

@@ -27,6 +27,7 @@ from training import (
     load_generator,
     metrics,
 )
+from training.generation.cli import generate
 from training.generation.results import Evaluation
 from training.networks import network
 from training.objective.recipes import RECIPES
@@ -146,6 +147,12 @@ def test_a_network_that_died_has_a_page_that_says_so(folder, monkeypatch):
     page = (folder / "run" / "report.html").read_text(encoding="utf-8")
     assert "Not drawn: expected codes that differ; got the same" in page
     assert (folder / "run" / "summary.json").is_file()
+    words = ("--network", "dying:net", "--latents", "--data", "digits", "--output", "out")
+    result = CliRunner().invoke(generate, ["run", *words])
+    assert result.exit_code == 1
+    assert "codes.png is not drawn: expected codes that differ; got the same" in result.stderr
+    names = {path.name for path in (folder / "out").iterdir() if path.name[0] != "."}
+    assert names == {"sheet.png", "interpolation.png", "arithmetic.png"}
 
 
 class Killed(BaseException):
@@ -224,9 +231,10 @@ def test_what_a_recipe_was_changed_in_is_said_beside_its_name(folder, monkeypatc
     options = [option for option in SMALL if option != "--no-evaluate"]
     words = ("--recipe", "naign", "--likelihood", "2", "--learning-rate", "0.01", "--output", "run")
     shown = finished(run("u-dcgan-digits", "digits", *options, *words))
-    assert "naign with likelihood 2.0: 300 pictures a row" in shown
+    name = "naign with likelihood 2.0, batch-size 100, learning-rate 0.01"
+    assert f"{name}: 300 pictures a row" in shown
     page = (folder / "run" / "report.html").read_text(encoding="utf-8")
-    assert "<em>naign with likelihood 2.0</em>" in page
+    assert f"<em>{name}</em>" in page
     assert "corrector train --config run/config.yaml --output again" in page
     assert "<em>recall, coverage</em>: how much of the real pictures" in page
 

@@ -128,8 +128,8 @@ def _make(target: Path, files: Sequence[Listed], recipe: Recipe, *, skip_damaged
                 if not damaged:
                     raise PictureError(words)
                 if not skip_damaged:
-                    remedy = "" if skip_damaged is None else " (skip_damaged leaves such files out)"
-                    raise DamagedError(f"{words}{remedy}")
+                    remedy = "skip_damaged, or --skip-damaged, leaves such files out"
+                    raise DamagedError(words if skip_damaged is None else f"{words} ({remedy})")
                 left_out.append(files[done + number].name)
             out.write(answer.pixels.data)
             checksum = zlib.crc32(answer.pixels.data, checksum)

@@ -101,7 +101,7 @@ def _recipe(files: list[Listed], size: int | None, channels: int | None, *, skip
         except DamagedError as error:
             if skip_damaged:
                 continue
-            raise DamagedError(f"{error} (skip_damaged leaves such files out)") from None
+            raise DamagedError(f"{error} (skip_damaged, or --skip-damaged, leaves such files out)") from None
         width, height = (None, None) if size is not None else first.size
         return Recipe(
             channels=channels or len(first.getbands()),

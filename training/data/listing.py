@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 import os
 import stat
+import warnings
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _KNOWN = mimetypes.MimeTypes(filenames=())  # Python's own, on every machine alike
+for _suffix in (".jfif", ".jxl", ".jp2", ".j2k", ".jpx", ".tga", ".psd", ".dng", ".cr2", ".nef", ".arw"):
+    _KNOWN.add_type("image/x-unread", _suffix)  # pictures that Python does not know for such
+_NAMED = 3
+"""Files of no known kind that a warning names."""
 
 
 class Listed(NamedTuple):
@@ -35,7 +40,8 @@ class Listed(NamedTuple):
 def listed(folder: Path) -> list[Listed]:
     """Return the pictures in a folder and the folders in it, sorted by name.
 
-    What begins with a dot, and files that are no pictures by their names, are passed over.
+    What begins with a dot, and files that are no pictures by their names, are passed over; of those whose
+    names do not say what they are, without a suffix or with an unknown one, a warning tells.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -44,14 +50,26 @@ def listed(folder: Path) -> list[Listed]:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"expected a folder of pictures; {folder} is none")
-    found = []
+    found: list[Listed] = []
+    unknown: list[str] = []
     for root, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inside = PurePath(root).relative_to(folder)
         for name in folders:
             _require_itself(folder / inside / name, stat.S_ISDIR)
-        shown = (name for name in files if name[0] != "." and _shows_a_picture(folder / inside / name))
-        found += [found_at(folder, (inside / name).as_posix()) for name in shown]
+        for name in files:
+            path = (inside / name).as_posix()
+            if name[0] != "." and _shows_a_picture(folder / path):
+                found.append(found_at(folder, path))
+            elif name[0] != "." and _kind(path) is None:
+                unknown.append(path)
+    if unknown:
+        more = ", …" * (len(unknown) > _NAMED)
+        warnings.warn(
+            f"passed over {len(unknown)} files in {folder} that are no pictures by their names: "
+            f"{', '.join(sorted(unknown)[:_NAMED])}{more}",
+            stacklevel=3,
+        )
     if not found:
         raise ValueError(f"expected pictures ({', '.join(SUFFIXES)}) in {folder}; got none")
     return sorted(found, key=lambda file: file.name)
@@ -72,10 +90,15 @@ def found_at(folder: Path, name: str) -> Listed:
 def _shows_a_picture(path: Path) -> bool:
     if path.suffix.lower() in SUFFIXES:
         return True
-    kind = _KNOWN.guess_type(path.name.lower())[0] or ""
-    if kind.startswith("image/"):
+    if (_kind(path.name) or "").startswith("image/"):
         raise ValueError(f"expected pictures that are read ({', '.join(SUFFIXES)}); got {path}")
     return False
+
+
+def _kind(name: str) -> str | None:
+    """What a file is by its name: a media type, an encoding as of archives, or None."""
+    kind, encoding = _KNOWN.guess_type(name.lower())
+    return kind or encoding
 
 
 def _require_itself(path: Path, of_the_kind: Callable[[int], bool]) -> os.stat_result:

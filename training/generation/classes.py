@@ -21,7 +21,8 @@ class ClassCoverage:
     Attributes:
         classes: how many have at least the share asked for.
         confident: the share of pictures that the classifier is sure of.
-        entropy: of the classes among those, in nats: log(classes) at most; 0 where there is one, or none.
+        entropy: of the classes among those, in nats: at most the log of how many there are, with those too
+            rare to be covered; 0 where there is one, or none.
         shares: of all pictures, those surely of each class; their sum is `confident`.
     """
 

@@ -116,7 +116,7 @@ def pixelated(x: Pictures, side: float) -> Pictures:
     >>> pixelated(torch.tensor([[[[0.0, 1.0, 1.0]]]]), 2.0).tolist()
     [[[[0.5, 0.5, 1.0]]]]
     """
-    length = int(side)
+    length = min(int(side), max(x.shape[2:]))
     coarse: Tensor = avg_pool2d(x, length, ceil_mode=True)
     large: Tensor = interpolate(coarse, scale_factor=length, mode="nearest")
     return large[..., : x.shape[2], : x.shape[3]].contiguous()

@@ -20,6 +20,7 @@ from training.subjects import named_images, named_network
 
 from .generator import load_generator
 from .latents import (
+    SameCodesError,
     bottleneck,
     class_difference,
     noise_path,
@@ -101,6 +102,7 @@ def run_generate(run: str, options: Mapping[str, Any]) -> tuple[str, dict[str, A
             pictures[power.k] = generator.pictures(power.y[:kept])
     named = {power_name(k) if k else "z": y[:_SHOWN] for k, y in pictures.items()}
     sheet = progression(named, title=_title(run, options))
+    wrong = [] if (bad := complaint(rows, "the noise's")) is None else [bad]
     if alone:
         with whole_file(output) as draft:
             save(sheet, draft)
@@ -111,10 +113,20 @@ def run_generate(run: str, options: Mapping[str, Any]) -> tuple[str, dict[str, A
                 np.save(draft / "pictures.npy", torch.stack(list(pictures.values())[1:]).float().numpy())
             if options["separate"]:
                 _write_separately(pictures, draft)
-            for name, draw in _latents(codes, images, options).items():
-                save(draw(), draft / f"{name}.png")
+            wrong += _drawn(_latents(codes, images, options), draft)
     said = {"pictures": len(z), "rows": [row.as_dict() for _, row in rows], "written": str(output)}
-    return "\n".join([*_table(rows), f"\nwritten to {output}"]), said, complaint(rows, "the noise's")
+    return "\n".join([*_table(rows), f"\nwritten to {output}"]), said, "; ".join(wrong) or None
+
+
+def _drawn(figures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[str]:
+    """Write figures to files by their names; return what was wrong with those that cannot be drawn."""
+    wrong = []
+    for name, draw in figures.items():
+        try:
+            save(draw(), folder / f"{name}.png")
+        except SameCodesError as error:
+            wrong.append(f"{name}.png is not drawn: {error}")
+    return wrong
 
 
 def _table(rows: Sequence[tuple[str, PowerErrors]]) -> list[str]:

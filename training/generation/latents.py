@@ -28,6 +28,10 @@ _SMALL = 1e-4
 """How far, relatively, f and what goes through its bottleneck may differ."""
 
 
+class SameCodesError(ValueError):
+    """Codes that are all the same, as those of a network that has died, have no components."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Bottleneck:
     """A network cut in two at one of its modules; `bottleneck` makes one.
@@ -180,7 +184,7 @@ def principal_components(codes: Float[Tensor, "n *code"], count: int = 2) -> Pri
     _, sigma, v = torch.linalg.svd(rows - mean, full_matrices=False)
     total = sigma.square().sum()
     if not total > 0:
-        raise ValueError(f"expected codes that differ; got the same {len(rows)} times")
+        raise SameCodesError(f"expected codes that differ; got the same {len(rows)} times")
     first = v[:count]
     sign = first.gather(1, first.abs().argmax(1, keepdim=True)).sign()
     return PrincipalComponents(mean, first * sign, (sigma.square() / total)[:count])

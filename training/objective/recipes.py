@@ -39,6 +39,8 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
     }
 )
 """What each option is where a recipe says nothing of it."""
+_UNSAID: Mapping[str, Any] = MappingProxyType({"task_reduction": "half_sum", "order": 1})
+"""What they are that have no value."""
 _OPTIMISER = {"schedule": "cosine", "betas": "0.5,0.99", "batch_size": 128, "learning_rate": 1e-3}
 """Of both recipes that are this project's own."""
 
@@ -69,16 +71,20 @@ class Recipe:
         return objective({**DEFAULTS, **self.options}, corrector or MCWEENY)
 
     def changed(self, options: Mapping[str, Any]) -> str:
-        """Return its name, and what of these options is another than its objective has.
+        """Return its name, and what of these options is another than it says, or than its objective has.
 
-        >>> recipe("naign").changed({"likelihood": 3.0, "weight": 0.0})
-        'naign with likelihood 3.0'
+        >>> recipe("naign").changed({"likelihood": 3.0, "weight": 0.0, "order": 2, "learning_rate": 0.01})
+        'naign with likelihood 3.0, order 2, learning-rate 0.01'
         """
-        own = {**DEFAULTS, **self.options}
+        own = {**DEFAULTS, "order": None, "alphas": None, **self.options}
+
+        def meant(name: str, value: Any) -> Any:
+            return _UNSAID.get(name) if value is None else value
+
         others = [
             f"{name.replace('_', '-')} {options[name]}"
-            for name in DEFAULTS
-            if name in options and name not in ("ramp", "task_reduction") and options[name] != own[name]
+            for name in own
+            if name in options and name != "ramp" and meant(name, options[name]) != meant(name, own[name])
         ]
         ramps = {f"{part}={shares}" for part, shares in own["ramp"].items()}
         others += [f"ramp {ramp}" for ramp in options.get("ramp", ()) if ramp not in ramps]

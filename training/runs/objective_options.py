@@ -132,7 +132,7 @@ def generative_options(command: Callable[..., None]) -> Callable[..., None]:
             "--evaluate/--no-evaluate",
             default=True,
             show_default=True,
-            help="Measure the pictures in the end, where DATA has labels.",
+            help="Measure the pictures in the end, by their pixels alone where DATA has no labels.",
         ),
     ]
     for option in reversed(options):

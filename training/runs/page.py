@@ -126,7 +126,7 @@ def _latents(generator: Generator, images: Images) -> Iterator[tuple[str, str, s
     for title, (draw, words) in drawn.items():
         try:
             yield title, embedded(draw()), words
-        except ValueError as error:  # of codes that are all the same, where a network has died
+        except ValueError as error:  # of codes that are all the same, or of a class that was not drawn
             yield title, "", f"Not drawn: {error}."
 
 
