@@ -156,6 +156,9 @@ STUDIES = {
             "matched": MATCHED,
             "no likelihood, rule at fresh noise": f"{MATCHED} --likelihood 0 --at noise",
             "tightness for the likelihood": f"{MATCHED} --likelihood 0 --at noise --tightness 0.1",
+            "tightness that grows for the likelihood": (
+                f"{MATCHED} --likelihood 0 --at noise --tightness 0.1 --ramp tightness=0.2-0.5"
+            ),
             "no rule": f"{MATCHED} --weight 0",
             "no reconstruction": f"{MATCHED} --task none",
             "likelihood alone": f"{MATCHED} --task none --weight 0",

@@ -63,10 +63,9 @@ def _of(run, power, key):
 
 
 def _spent(run):
-    """What a run took: the median of the seconds, by the clock, and the most memory."""
+    """What a run took: the median of the seconds, by the clock."""
     seconds = [seed["seconds"] for seed in run["seeds"] if "f" in seed]
-    memory = [seed["memory"] for seed in run["seeds"] if "f" in seed]
-    return f"{statistics.median(seconds):.0f} s, {max(memory):.0f} MiB" if seconds else "diverged"
+    return f"{statistics.median(seconds):.0f} s" if seconds else "diverged"
 
 
 def _held_out(runs):

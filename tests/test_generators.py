@@ -209,7 +209,7 @@ def test_what_is_said_of_mnist_is_true():
     assert "search brought `matched` from {1:.0f} to {0:.0f} at once".format(*once) in " ".join(
         README.split()
     )
-    assert "from {1:.0f} to {0:.0f} after three".format(*thrice) in " ".join(README.split())
+    assert "at the cost of {:.0f} in place of {:.0f} after three".format(*thrice) in " ".join(README.split())
     assert said("f³(z) is worse with every seed, {:.0f} to {:.0f}".format(*thrice))
     assert every_seed("mnist", "matched", "matched, searched", "f³")
     assert thrice[0] > of("mnist", "naign, our optimiser", "f³", "frechet")
@@ -285,6 +285,12 @@ def test_what_is_said_of_parts_is_true():
     assert set(seeds("parts", without, "f", "classes")) == {0}
     assert seeds("parts", without, "f", "collapsed").count(True) == 1
     assert min(seeds("parts", "tightness for the likelihood", "f", "centred")) > 5
+    growing = "tightness that grows for the likelihood"
+    assert seeds("parts", growing, "f", "collapsed").count(True) == 1
+    assert max(seeds("parts", growing, "f", "variance")) < 1 / 9
+    assert min(centred for centred in seeds("parts", growing, "f", "centred") if centred is not None) > 1
+    for kind in (growing, "tightness for the likelihood"):
+        assert max(seeds("parts", kind, "f", "classes")) == 1
     assert all(seeds("parts", "no reconstruction", "f³", "collapsed"))
     alone = "likelihood alone"
     assert of("parts", alone, "f", "frechet") == min(of("parts", kind, "f", "frechet") for kind in runs)

@@ -161,7 +161,7 @@ HOSTILE = {
     "bomb.png": (holds(png(60_000, 60_000)), "at most 67108864 pixels in .*bomb.png; got far more"),
     "large.png": (holds(png(9_000, 9_000)), "at most 67108864 pixels in .*large.png; got 9000×9000"),
     "phone.heic": (holds(b"x"), "pictures that are read .*; got .*phone.heic"),
-    "saved.jfif": (holds(b"x"), "pictures that are read .*; got .*saved.jfif"),
+    "saved.jxl": (holds(b"x"), "pictures that are read .*; got .*saved.jxl"),
     "pipe.png": (os.mkfifo, "files and folders; got something else, .*pipe.png"),
     "link.png": (lambda path: path.symlink_to("/etc/passwd"), "got a link, .*link.png -> /etc/passwd"),
     "inside.png": (lambda path: path.symlink_to("00.png"), "got a link, .*inside.png -> 00.png"),
@@ -222,7 +222,7 @@ def test_files_of_no_known_kind_are_passed_over_which_is_said(tmp_path):
         "all.gz",
     ):
         (tmp_path / name).write_bytes(b"x")
-    words = r"passed over 4 files in .* no pictures by their names: IMG_0001, c.unknown, d.thing, …$"
+    words = r"passed over what is no picture by its name in .*, 4 in all: IMG_0001, c.unknown, d.thing, …$"
     with pytest.warns(UserWarning, match=words):
         images = image_folder(tmp_path)
     assert np.array_equal(together(images), stack)

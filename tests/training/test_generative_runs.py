@@ -188,6 +188,15 @@ def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(folder, monkeypatch
     assert contents(folder / "run") == contents(folder / "whole")
 
 
+def test_a_run_goes_on_by_the_words_that_began_it(folder, monkeypatch):
+    options = ("--recipe", "matched", "--order", "2", "--ramp", "likelihood=0-0.1", "--checkpoint-every", "5")
+    killed(monkeypatch, *options)
+    other = run("u-dcgan-digits", "digits", *SMALL, *options, "--order", "1", "--output", "run", "--resume")
+    assert "the run's own options, order 2; got 1" in other.output
+    finished(small(*options, "--output", "run", "--resume"))
+    assert (folder / "run" / "summary.json").is_file()
+
+
 def test_the_rule_and_its_corrector_are_chosen_beside_a_recipe(folder):
     finished(small("--recipe", "paper", "--order", "2", "--weight", "0.5", "--output", "run"))
     chosen = yaml.safe_load((folder / "run" / "config.yaml").read_text())
@@ -294,7 +303,7 @@ def test_pictures_of_data_with_labels_are_measured_in_the_end(folder, monkeypatc
     shown = finished(small("--recipe", "paper", "--evaluate", "--output", "run"))
     found = Evaluation.from_json((folder / "run" / "evaluation.json").read_text())
     assert [row.name for row in found.rows] == ["f", "f²", "f³", "f⁵"]
-    assert (found.name, found.samples) == ("paper", 300)
+    assert (found.name, found.samples) == ("paper with batch-size 100", 300)
     assert found.rows[0].finite == 300
     assert "held-out pictures" in shown
     made = load_generator("run")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jaxtyping import UInt8
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+SUFFIXES = (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 MOST_PIXELS = 2**26
 """Of a picture: 67 million, more than cameras take, and a quarter of a gigabyte once it is decoded."""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _KNOWN = mimetypes.MimeTypes(filenames=())  # Python's own, on every machine alike
-for _suffix in (".jfif", ".jxl", ".jp2", ".j2k", ".jpx", ".tga", ".psd", ".dng", ".cr2", ".nef", ".arw"):
+for _suffix in (".jxl", ".jp2", ".j2k", ".jpx", ".tga", ".psd", ".dng", ".cr2", ".nef", ".arw"):
     _KNOWN.add_type("image/x-unread", _suffix)  # pictures that Python does not know for such
 _NAMED = 3
 """Files of no known kind that a warning names."""
@@ -66,7 +66,7 @@ def listed(folder: Path) -> list[Listed]:
     if unknown:
         more = ", …" * (len(unknown) > _NAMED)
         warnings.warn(
-            f"passed over {len(unknown)} files in {folder} that are no pictures by their names: "
+            f"passed over what is no picture by its name in {folder}, {len(unknown)} in all: "
             f"{', '.join(sorted(unknown)[:_NAMED])}{more}",
             stacklevel=3,
         )

@@ -266,24 +266,29 @@ def _names(command: click.Command) -> dict[str, str]:
 
 def _resolved(command: click.Command, options: dict[str, Any]) -> dict[str, Any]:
     """Every option as YAML holds them, None where there is no default."""
+    return {option: _held(options[name], option) for name, option in _names(command).items()}
+
+
+def _held(value: Any, option: str) -> Any:
+    """An option's value as YAML holds it, however it was typed."""
     from .configuration import parsed_arguments
 
-    found: dict[str, Any] = {}
-    for name, option in _names(command).items():
-        value = options[name]
-        value = parsed_arguments(value, option) if isinstance(value, tuple) else value
-        found[option] = str(value) if isinstance(value, Path) else value
-    return found
+    value = parsed_arguments(value, option) if isinstance(value, tuple) else value
+    return str(value) if isinstance(value, Path) else value
 
 
 def _require_same(context: click.Context, stored: dict[str, Any]) -> None:
     """Refuse options beside --resume that are not the run's."""
+    ramps = {**stored, "ramp": context.params["ramp"]}
+    settle_ramps(ramps)  # as they were when the run began
     for name, option in _names(context.command).items():
         if name in FREE:
             continue
-        given = context.params[name]
+        given = ramps["ramp"] if name == "ramp" else context.params[name]
         source = context.get_parameter_source(name)
-        if source is not click.core.ParameterSource.DEFAULT and given != stored[name]:
+        if source is click.core.ParameterSource.DEFAULT:
+            continue
+        if _held(given, option) != _held(stored[name], option):
             raise click.UsageError(
                 f"expected --resume with the run's own options, {option} {stored[name]}; got {given}: "
                 "another run may begin with --weights"
