@@ -211,18 +211,10 @@ def test_files_of_no_known_kind_are_passed_over_which_is_said(tmp_path):
     stack = pixels()
     written(tmp_path, stack)
     (tmp_path / "in").mkdir()
-    for name in (
-        "IMG_0001",
-        "in/b.odd",
-        "c.unknown",
-        "d.thing",
-        "notes.txt",
-        "list.csv",
-        ".hidden",
-        "all.gz",
-    ):
+    unknown = ("IMG_0001", "a.kind", "c.unknown", "d.thing", "e.other", "in/b.odd")
+    for name in (*unknown, "notes.txt", "list.csv", ".hidden", "all.gz"):
         (tmp_path / name).write_bytes(b"x")
-    words = r"passed over what is no picture by its name in .*, 4 in all: IMG_0001, c.unknown, d.thing, …$"
+    words = rf"passed over what is no picture by its name in .*, 6 in all: {', '.join(unknown[:5])}, …$"
     with pytest.warns(UserWarning, match=words):
         images = image_folder(tmp_path)
     assert np.array_equal(together(images), stack)

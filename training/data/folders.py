@@ -11,7 +11,7 @@ import torch
 from .cache import stacked
 from .decoding import DamagedError, Recipe, upright
 from .images import Images
-from .listing import listed
+from .listing import first_of, listed
 
 if TYPE_CHECKING:
     import os
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 FEWEST = 20
 """Pictures: a tenth is held out to validate and a tenth to report, of each two to have a variance."""
 _SHARE = 10
-_NAMED = 5
 _GREATEST = 4096
 
 
@@ -81,10 +80,8 @@ def image_folder(
     pixels, left_out = stacked(name, files, recipe, skip_damaged=skip_damaged)
     _require_enough(folder, len(pixels), len(left_out))
     if left_out:
-        more = ", …" * (len(left_out) > _NAMED)
         warnings.warn(
-            f"left {len(left_out)} damaged files of {len(files)} in {folder} out: "
-            f"{', '.join(left_out[:_NAMED])}{more}",
+            f"left {len(left_out)} damaged files of {len(files)} in {folder} out: {first_of(left_out)}",
             stacklevel=2,
         )
     held_out = len(pixels) // _SHARE

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from .decoding import SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _KNOWN = mimetypes.MimeTypes(filenames=())  # Python's own, on every machine alike
 for _suffix in (".jxl", ".jp2", ".j2k", ".jpx", ".tga", ".psd", ".dng", ".cr2", ".nef", ".arw"):
     _KNOWN.add_type("image/x-unread", _suffix)  # pictures that Python does not know for such
-_NAMED = 3
-"""Files of no known kind that a warning names."""
+_NAMED = 5
+"""Files that a warning names, at most."""
 
 
 class Listed(NamedTuple):
@@ -64,15 +64,23 @@ def listed(folder: Path) -> list[Listed]:
             elif name[0] != "." and _kind(path) is None:
                 unknown.append(path)
     if unknown:
-        more = ", …" * (len(unknown) > _NAMED)
         warnings.warn(
             f"passed over what is no picture by its name in {folder}, {len(unknown)} in all: "
-            f"{', '.join(sorted(unknown)[:_NAMED])}{more}",
+            f"{first_of(sorted(unknown))}",
             stacklevel=3,
         )
     if not found:
         raise ValueError(f"expected pictures ({', '.join(SUFFIXES)}) in {folder}; got none")
     return sorted(found, key=lambda file: file.name)
+
+
+def first_of(names: Sequence[str]) -> str:
+    """Return the first five names, for a warning.
+
+    >>> first_of("abcdef")
+    'a, b, c, d, e, …'
+    """
+    return ", ".join(names[:_NAMED]) + ", …" * (len(names) > _NAMED)
 
 
 def found_at(folder: Path, name: str) -> Listed:
